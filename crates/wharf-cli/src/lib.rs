@@ -1,0 +1,1 @@
+//! A person's shell: a thin client of the APIs

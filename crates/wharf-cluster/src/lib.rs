@@ -1,0 +1,1 @@
+//! How clusters are moved: backends and providers

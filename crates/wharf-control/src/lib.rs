@@ -1,0 +1,1 @@
+//! What Wharf does: use cases and reconcilers

@@ -1,0 +1,1 @@
+//! What things are: names, specs, states and the pure decisions about them

@@ -1,0 +1,1 @@
+//! The road of one scoring request: TLS, keys, split, admission, replicas

@@ -1,0 +1,1 @@
+//! Inside a replica: loads the model and answers scoring calls

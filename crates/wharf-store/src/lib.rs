@@ -1,0 +1,1 @@
+//! What is remembered: SQL, migrations, transactions, sealed fields, blobs

@@ -1,0 +1,1 @@
+//! Test support: real servers, scratch directories, clients; never in a release build

@@ -1,0 +1,1 @@
+//! How the world spells them: Azure's request and response shapes
