@@ -1,1 +1,39 @@
-//! What things are: names, specs, states and the pure decisions about them
+//! What things are: names, specs, states and the pure decisions about them.
+//!
+//! No I/O lives here, no clock and no spelling of Azure's. Whatever can be tested
+//! without touching the world belongs here; the crates above bring the world.
+//!
+//! - names and ids: [`name`], [`resource_id`], [`digest`], [`secret`]
+//! - desired state and its end: [`resource`], [`operation`], [`finding`], [`error`]
+//! - the nouns: [`workspace`], [`managed_cluster`], [`compute`], [`model`],
+//!   [`environment`], [`endpoint`], [`deployment`]
+//! - what routers read: [`route`], [`keys`], [`scaling`]
+//! - what others implement: [`backend`], [`clock`]
+//! - catalogues: [`vm_size`], [`kubernetes_version`], [`network`]
+
+pub mod backend;
+pub mod clock;
+pub mod compute;
+pub mod deployment;
+pub mod digest;
+pub mod endpoint;
+pub mod environment;
+pub mod error;
+pub mod finding;
+pub mod keys;
+pub mod kubernetes_version;
+pub mod managed_cluster;
+pub mod model;
+pub mod name;
+pub mod network;
+pub mod operation;
+pub mod resource;
+pub mod resource_id;
+pub mod route;
+pub mod scaling;
+pub mod secret;
+pub mod vm_size;
+pub mod workspace;
+
+pub use error::{Error, Kind, Result};
+pub use secret::Secret;

@@ -1,0 +1,478 @@
+//! Computes: a managed cluster tied to a workspace under a name.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    finding::Finding,
+    name::ComputeName,
+    network::{Network, NetworkRequest},
+    resource::{Generation, Observed},
+    resource_id::ResourceId,
+    vm_size,
+};
+
+/// What a cluster is for; decides how many cores it must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Purpose {
+    /// Production.
+    #[default]
+    FastProd,
+    /// Development and tests.
+    DevTest,
+}
+
+impl Purpose {
+    /// Fewest cores of all nodes together: 12 for production, 2 for tests (the
+    /// how-to on creating and attaching a cluster).
+    pub fn fewest_cores(self) -> u32 {
+        match self {
+            Self::FastProd => 12,
+            Self::DevTest => 2,
+        }
+    }
+
+    /// The word that both the wire and people use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FastProd => "FastProd",
+            Self::DevTest => "DevTest",
+        }
+    }
+}
+
+/// How the router of a cluster is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum LoadBalancer {
+    /// A public address.
+    #[default]
+    Public,
+    /// An address inside the virtual network; acts on Kubernetes only.
+    Internal {
+        /// The subnet; `None` is the cluster's default, `aks-subnet`.
+        subnet: Option<String>,
+    },
+}
+
+/// How the compute came to be, which decides how it may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// Its cluster was made for it: delete removes both.
+    Created,
+    /// Its cluster was there before: only detach, which leaves the cluster alone.
+    Attached,
+}
+
+/// How a compute is to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Removal {
+    /// With its cluster.
+    Delete,
+    /// Without its cluster.
+    Detach,
+}
+
+/// What a compute should be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComputeSpec {
+    /// Created or attached.
+    pub origin: Origin,
+    /// The managed cluster inside Wharf.
+    pub cluster: Uuid,
+    /// The cluster's ARM id.
+    pub cluster_id: ResourceId,
+    /// The workspace's location as the client wrote it.
+    pub location: String,
+    /// Where the nodes are, when it differs.
+    pub compute_location: Option<String>,
+    /// Free text.
+    pub description: Option<String>,
+    /// Labels of the user.
+    pub tags: BTreeMap<String, String>,
+    /// What the cluster is for.
+    pub purpose: Purpose,
+    /// Number of nodes.
+    pub agent_count: u32,
+    /// Size of the nodes.
+    pub vm_size: String,
+    /// The user's own network.
+    pub network: Option<Network>,
+    /// How the router is reached.
+    pub load_balancer: LoadBalancer,
+    /// The compute is to go.
+    pub removal: Option<Removal>,
+    /// Top-level members of the PUT body that Wharf does not interpret but gives
+    /// back, so that a client's read-modify-write loses nothing.
+    #[serde(default)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A compute with what was seen of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compute {
+    /// Its id inside Wharf.
+    pub id: Uuid,
+    /// The workspace it belongs to.
+    pub workspace: Uuid,
+    /// Its name.
+    pub name: ComputeName,
+    /// What it should be.
+    pub spec: ComputeSpec,
+    /// Counts changes of the spec.
+    pub generation: Generation,
+    /// What the reconciler saw.
+    pub observed: Observed,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its spec last changed.
+    pub modified_at: Timestamp,
+}
+
+/// The state words of ARM for a compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProvisioningState {
+    /// Being made or attached.
+    Creating,
+    /// Being changed.
+    Updating,
+    /// Going.
+    Deleting,
+    /// As wanted.
+    Succeeded,
+    /// Cannot be as wanted.
+    Failed,
+}
+
+impl ProvisioningState {
+    /// What a resource at `generation` shows for `observed`.
+    pub fn of(generation: Generation, observed: &Observed, is_going: bool) -> Self {
+        match observed {
+            Observed::Failed { at, .. } if *at >= generation => Self::Failed,
+            _ if is_going => Self::Deleting,
+            Observed::Reached(at) if *at >= generation => Self::Succeeded,
+            _ if generation == Generation::FIRST => Self::Creating,
+            _ => Self::Updating,
+        }
+    }
+
+    /// The word on the wire, the same for all of ARM.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Creating => "Creating",
+            Self::Updating => "Updating",
+            Self::Deleting => "Deleting",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+        }
+    }
+}
+
+/// A PUT of a compute, parsed but not yet checked. `None` means "not sent".
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ComputeRequest {
+    /// The workspace's location as the client wrote it.
+    pub location: Option<String>,
+    /// Where the nodes are.
+    pub compute_location: Option<String>,
+    /// The cluster to attach; `None` creates one.
+    pub resource_id: Option<String>,
+    /// Free text.
+    pub description: Option<String>,
+    /// Labels of the user.
+    pub tags: Option<BTreeMap<String, String>>,
+    /// What the cluster is for.
+    pub purpose: Option<String>,
+    /// Number of nodes.
+    pub agent_count: Option<i64>,
+    /// Size of the nodes.
+    pub vm_size: Option<String>,
+    /// `PublicIp` or `InternalLoadBalancer`.
+    pub load_balancer_type: Option<String>,
+    /// Subnet of an internal load balancer.
+    pub load_balancer_subnet: Option<String>,
+    /// The user's own network.
+    pub network: NetworkRequest,
+    /// `status` of the TLS settings, when any were sent.
+    pub tls_status: Option<String>,
+    /// Members that Wharf does not interpret.
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A request that kept the rules that need no look at anything else.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckedCompute {
+    /// What the cluster is for.
+    pub purpose: Purpose,
+    /// Nodes asked for; `None` leaves it to the cluster or the default.
+    pub agent_count: Option<u32>,
+    /// Size asked for, in its canonical spelling.
+    pub vm_size: Option<&'static str>,
+    /// The user's own network.
+    pub network: Option<Network>,
+    /// How the router is reached.
+    pub load_balancer: LoadBalancer,
+    /// The cluster to attach.
+    pub attach: Option<ResourceId>,
+}
+
+/// Default number of nodes for a purpose: three for production, as the SDK
+/// documents; three for tests too, since the request body does not say one.
+pub const DEFAULT_AGENT_COUNT: u32 = 3;
+/// Most nodes of one cluster (AKS' own limit).
+pub const MOST_AGENTS: u32 = 5000;
+
+const INNER: &str = "properties.properties.";
+
+impl ComputeRequest {
+    /// Checks everything that can be told from the request alone, adding each
+    /// broken rule to `findings`. The answer is `None` when something that later
+    /// rules need is broken.
+    pub fn check(&self, findings: &mut Vec<Finding>) -> Option<CheckedCompute> {
+        let before = findings.len();
+        let mut refuse = |field: &str, message: String| {
+            findings.push(Finding::new(field, message));
+        };
+        let purpose = match self.purpose.as_deref() {
+            None | Some("") => Purpose::default(),
+            Some(text) if text.eq_ignore_ascii_case("FastProd") => Purpose::FastProd,
+            Some(text) if text.eq_ignore_ascii_case("DevTest") => Purpose::DevTest,
+            Some(other) => {
+                refuse(
+                    "properties.properties.clusterPurpose",
+                    format!("`{other}` must be FastProd or DevTest"),
+                );
+                Purpose::default()
+            }
+        };
+        let agent_count = match self.agent_count {
+            None => None,
+            Some(count) if (1..=i64::from(MOST_AGENTS)).contains(&count) => {
+                u32::try_from(count).ok()
+            }
+            Some(count) => {
+                refuse(
+                    "properties.properties.agentCount",
+                    format!("`{count}` must be a whole number from 1 to {MOST_AGENTS}"),
+                );
+                None
+            }
+        };
+        let vm_size = match self.vm_size.as_deref() {
+            None | Some("") => None,
+            Some(text) => {
+                let found = vm_size::find(text).map(|size| size.name);
+                if found.is_none() {
+                    refuse(
+                        "properties.properties.agentVmSize",
+                        format!(
+                            "`{text}` is not a size in the catalogue; a common one is `{}`",
+                            vm_size::DEFAULT
+                        ),
+                    );
+                }
+                found
+            }
+        };
+        let subnet = self.load_balancer_subnet.clone().filter(|s| !s.is_empty());
+        let load_balancer = match self.load_balancer_type.as_deref() {
+            None | Some("" | "PublicIp") => {
+                if subnet.is_some() {
+                    refuse(
+                        "properties.properties.loadBalancerSubnet",
+                        "can be given only when the load balancer type is \
+                         \"InternalLoadBalancer\""
+                            .to_owned(),
+                    );
+                }
+                LoadBalancer::Public
+            }
+            Some("InternalLoadBalancer") => LoadBalancer::Internal { subnet },
+            Some(other) => {
+                refuse(
+                    "properties.properties.loadBalancerType",
+                    format!("`{other}` must be \"PublicIp\" or \"InternalLoadBalancer\""),
+                );
+                LoadBalancer::Public
+            }
+        };
+        match self.tls_status.as_deref() {
+            None | Some("Disabled") => {}
+            Some(status) => refuse(
+                "properties.properties.sslConfiguration",
+                format!(
+                    "TLS settings (`status` \"{status}\") are not supported yet; leave \
+                     sslConfiguration out or set its status to \"Disabled\". Scoring is served \
+                     over https with the server's own certificate either way"
+                ),
+            ),
+        }
+        let attach = match self.resource_id.as_deref() {
+            None | Some("") => None,
+            Some(text) => match text.parse::<ResourceId>() {
+                Ok(id) if id.is_managed_cluster() => Some(id),
+                _ => {
+                    refuse(
+                        "properties.resourceId",
+                        format!(
+                            "`{text}` must be the id of a managed cluster, /subscriptions/ID/\
+                             resourceGroups/GROUP/providers/Microsoft.ContainerService/\
+                             managedClusters/NAME"
+                        ),
+                    );
+                    None
+                }
+            },
+        };
+        let network = self
+            .network
+            .check(&format!("{INNER}aksNetworkingConfiguration."))
+            .unwrap_or_else(|broken| {
+                findings.extend(broken);
+                None
+            });
+        check_labels(self.tags.as_ref(), findings);
+        (findings.len() == before).then_some(CheckedCompute {
+            purpose,
+            agent_count,
+            vm_size,
+            network,
+            load_balancer,
+            attach,
+        })
+    }
+}
+
+/// Most labels of a resource, and most characters of a label's name and value
+/// (ARM's limits for tags).
+const MOST_LABELS: usize = 50;
+const LONGEST_LABEL_NAME: usize = 512;
+const LONGEST_LABEL_VALUE: usize = 256;
+
+fn check_labels(tags: Option<&BTreeMap<String, String>>, findings: &mut Vec<Finding>) {
+    let Some(tags) = tags else { return };
+    if tags.len() > MOST_LABELS {
+        findings.push(Finding::new(
+            "tags",
+            format!("has {} entries, at most {MOST_LABELS} are allowed", tags.len()),
+        ));
+    }
+    if tags
+        .iter()
+        .any(|(name, value)| name.len() > LONGEST_LABEL_NAME || value.len() > LONGEST_LABEL_VALUE)
+    {
+        findings.push(Finding::new(
+            "tags",
+            format!(
+                "a name has at most {LONGEST_LABEL_NAME} characters, a value at most \
+                 {LONGEST_LABEL_VALUE}"
+            ),
+        ));
+    }
+}
+
+/// The rule on cores: nodes times cores of the size must be enough for the purpose.
+pub fn check_cores(
+    purpose: Purpose,
+    node_count: u32,
+    vm_size_name: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let Some(size) = vm_size::find(vm_size_name) else {
+        return;
+    };
+    let cores = size.cores.saturating_mul(node_count);
+    let fewest = purpose.fewest_cores();
+    if cores < fewest {
+        findings.push(Finding::new(
+            format!("{INNER}agentCount"),
+            format!(
+                "{node_count} × {} has {cores} cores; purpose {} needs at least {fewest} cores: \
+                 take more or larger nodes{}",
+                size.name,
+                purpose.as_str(),
+                if purpose == Purpose::FastProd { ", or purpose DevTest" } else { "" }
+            ),
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_findings_come_at_once_each_with_its_field() {
+        let request = ComputeRequest {
+            purpose: Some("Fast".into()),
+            agent_count: Some(0),
+            vm_size: Some("Standard_X".into()),
+            load_balancer_type: Some("Private".into()),
+            resource_id: Some("local".into()),
+            tls_status: Some("Auto".into()),
+            ..ComputeRequest::default()
+        };
+        let mut findings = Vec::new();
+        assert_eq!(request.check(&mut findings), None);
+        let fields: Vec<_> = findings
+            .iter()
+            .map(|finding| finding.field.rsplit('.').next().unwrap_or_default())
+            .collect();
+        assert_eq!(
+            fields,
+            [
+                "clusterPurpose",
+                "agentCount",
+                "agentVmSize",
+                "loadBalancerType",
+                "sslConfiguration",
+                "resourceId"
+            ]
+        );
+    }
+
+    #[test]
+    fn defaults_are_production_on_a_public_address() {
+        let mut findings = Vec::new();
+        let checked = ComputeRequest::default().check(&mut findings).expect("nothing is wrong");
+        assert_eq!(checked.purpose, Purpose::FastProd);
+        assert_eq!(checked.load_balancer, LoadBalancer::Public);
+        assert_eq!(checked.attach, None);
+    }
+
+    #[test]
+    fn production_needs_twelve_cores() {
+        for (purpose, nodes, size, is_enough) in [
+            (Purpose::FastProd, 3, "Standard_D3_v2", true),
+            (Purpose::FastProd, 2, "Standard_D3_v2", false),
+            (Purpose::FastProd, 1, "Standard_D5_v2", true),
+            (Purpose::DevTest, 1, "Standard_D2_v2", true),
+            (Purpose::DevTest, 1, "Standard_D1_v2", false),
+        ] {
+            let mut findings = Vec::new();
+            check_cores(purpose, nodes, size, &mut findings);
+            assert_eq!(findings.is_empty(), is_enough, "{purpose:?} {nodes} {size}");
+        }
+    }
+
+    #[test]
+    fn state_words_follow_generation_and_observation() {
+        let two = Generation(2);
+        let failed = Observed::Failed {
+            at: two,
+            failure: crate::resource::Failure::new("X", "y"),
+        };
+        for (generation, observed, is_going, word) in [
+            (Generation(1), Observed::NotYet, false, "Creating"),
+            (two, Observed::Reached(Generation(1)), false, "Updating"),
+            (two, Observed::Reached(two), false, "Succeeded"),
+            (two, Observed::Reached(Generation(1)), true, "Deleting"),
+            (two, failed, false, "Failed"),
+        ] {
+            let state = ProvisioningState::of(generation, &observed, is_going);
+            assert_eq!(state.as_str(), word);
+        }
+    }
+}
