@@ -13,7 +13,10 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that the ban points to")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that the ban points to"
+    )]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }

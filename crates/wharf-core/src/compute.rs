@@ -356,7 +356,10 @@ fn check_labels(tags: Option<&BTreeMap<String, String>>, findings: &mut Vec<Find
     if tags.len() > MOST_LABELS {
         findings.push(Finding::new(
             "tags",
-            format!("has {} entries, at most {MOST_LABELS} are allowed", tags.len()),
+            format!(
+                "has {} entries, at most {MOST_LABELS} are allowed",
+                tags.len()
+            ),
         ));
     }
     if tags
@@ -393,7 +396,11 @@ pub fn check_cores(
                  take more or larger nodes{}",
                 size.name,
                 purpose.as_str(),
-                if purpose == Purpose::FastProd { ", or purpose DevTest" } else { "" }
+                if purpose == Purpose::FastProd {
+                    ", or purpose DevTest"
+                } else {
+                    ""
+                }
             ),
         ));
     }
@@ -436,7 +443,9 @@ mod tests {
     #[test]
     fn defaults_are_production_on_a_public_address() {
         let mut findings = Vec::new();
-        let checked = ComputeRequest::default().check(&mut findings).expect("nothing is wrong");
+        let checked = ComputeRequest::default()
+            .check(&mut findings)
+            .expect("nothing is wrong");
         assert_eq!(checked.purpose, Purpose::FastProd);
         assert_eq!(checked.load_balancer, LoadBalancer::Public);
         assert_eq!(checked.attach, None);

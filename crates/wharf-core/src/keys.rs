@@ -84,11 +84,19 @@ mod tests {
 
     #[test]
     fn a_chosen_key_must_fit_a_header() {
-        for (key, is_good) in [("12345678", true), ("short", false), ("with a space", false)] {
+        for (key, is_good) in [
+            ("12345678", true),
+            ("short", false),
+            ("with a space", false),
+        ] {
             let mut findings = Vec::new();
             check_chosen_key("keys.primaryKey", &Secret::new(key), &mut findings);
             assert_eq!(findings.is_empty(), is_good, "{key}");
-            assert!(findings.iter().all(|finding| !finding.message.contains(key)));
+            assert!(
+                findings
+                    .iter()
+                    .all(|finding| !finding.message.contains(key))
+            );
         }
     }
 }

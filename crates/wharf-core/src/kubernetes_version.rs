@@ -106,7 +106,11 @@ mod tests {
     fn one_default_newest_first() {
         assert_eq!(OFFERED.iter().filter(|o| o.is_default).count(), 1);
         assert!(OFFERED.is_sorted_by(|a, b| a.version > b.version));
-        assert!(OFFERED.iter().any(|o| o.version == default_version() && !o.is_preview));
+        assert!(
+            OFFERED
+                .iter()
+                .any(|o| o.version == default_version() && !o.is_preview)
+        );
     }
 
     #[test]
@@ -114,6 +118,9 @@ mod tests {
         let from = "1.33.5".parse().expect("a version");
         let to: Vec<_> = upgrades(from).iter().map(ToString::to_string).collect();
         assert_eq!(to, ["1.33.7", "1.34.2", "1.34.4"]);
-        assert_eq!("1.33".parse::<KubernetesVersion>(), Err(InvalidKubernetesVersion));
+        assert_eq!(
+            "1.33".parse::<KubernetesVersion>(),
+            Err(InvalidKubernetesVersion)
+        );
     }
 }

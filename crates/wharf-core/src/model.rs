@@ -230,7 +230,9 @@ mod tests {
     #[test]
     fn paths_that_leave_their_folder_are_refused() {
         assert!("LocalUpload/c/m/model.pkl".parse::<ArtifactPath>().is_ok());
-        for bad in ["", "a/b", "a/b/", "a//c", "a/b/../c", "/a/b/c", "a/b/c\\d", "a/b/c\0"] {
+        for bad in [
+            "", "a/b", "a/b/", "a//c", "a/b/../c", "/a/b/c", "a/b/c\\d", "a/b/c\0",
+        ] {
             assert!(bad.parse::<ArtifactPath>().is_err(), "{bad:?}");
         }
     }
@@ -238,7 +240,15 @@ mod tests {
     #[test]
     fn model_ids() {
         assert_eq!("iris:3".parse::<ModelId>().map(|id| id.version), Ok(3));
-        for bad in ["iris", "iris:", "iris:0", "iris:+1", "iris:x", ":1", "iris:99999999999999999999"] {
+        for bad in [
+            "iris",
+            "iris:",
+            "iris:0",
+            "iris:+1",
+            "iris:x",
+            ":1",
+            "iris:99999999999999999999",
+        ] {
             assert_eq!(bad.parse::<ModelId>(), Err(InvalidModelId), "{bad}");
         }
     }

@@ -239,16 +239,34 @@ mod tests {
     #[test]
     fn compute_names_keep_the_rules() {
         for good in ["abc", "my-aks", "A1b", "a23456789012345678901234"] {
-            assert_eq!(good.parse::<ComputeName>().map(String::from), Ok(good.to_owned()));
+            assert_eq!(
+                good.parse::<ComputeName>().map(String::from),
+                Ok(good.to_owned())
+            );
         }
-        let length = |actual| InvalidName::Length { min: 3, max: 24, actual };
+        let length = |actual| InvalidName::Length {
+            min: 3,
+            max: 24,
+            actual,
+        };
         for (bad, why) in [
             ("", length(0)),
             ("ab", length(2)),
             ("a234567890123456789012345", length(25)),
-            ("1abc", InvalidName::First { expected: "a letter" }),
+            (
+                "1abc",
+                InvalidName::First {
+                    expected: "a letter",
+                },
+            ),
             ("abc-", InvalidName::Last),
-            ("a_bc", InvalidName::Character { found: '_', allowed: LETTERS_DIGITS_HYPHENS }),
+            (
+                "a_bc",
+                InvalidName::Character {
+                    found: '_',
+                    allowed: LETTERS_DIGITS_HYPHENS,
+                },
+            ),
         ] {
             assert_eq!(bad.parse::<ComputeName>(), Err(why), "{bad}");
         }

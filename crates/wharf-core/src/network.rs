@@ -223,7 +223,9 @@ mod tests {
             service_cidr: Some("10.0.0.0/33".into()),
             ..NetworkRequest::default()
         };
-        let findings = partial.check("").expect_err("three are missing, one is wrong");
+        let findings = partial
+            .check("")
+            .expect_err("three are missing, one is wrong");
         assert_eq!(findings.len(), 4);
     }
 

@@ -97,8 +97,15 @@ impl FromStr for ResourceId {
             return Err(InvalidResourceId);
         }
         let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
-        let [subscriptions, subscription, groups, group, providers, provider, rest @ ..] =
-            parts.as_slice()
+        let [
+            subscriptions,
+            subscription,
+            groups,
+            group,
+            providers,
+            provider,
+            rest @ ..,
+        ] = parts.as_slice()
         else {
             return Err(InvalidResourceId);
         };

@@ -80,7 +80,9 @@ pub const SIZES: &[VmSize] = &[
 
 /// Finds a size by its name, without regard to case.
 pub fn find(name: &str) -> Option<&'static VmSize> {
-    SIZES.iter().find(|size| size.name.eq_ignore_ascii_case(name))
+    SIZES
+        .iter()
+        .find(|size| size.name.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
