@@ -6,7 +6,7 @@
 //! - names and ids: [`name`], [`resource_id`], [`digest`], [`secret`]
 //! - desired state and its end: [`resource`], [`operation`], [`finding`], [`error`]
 //! - the nouns: [`workspace`], [`managed_cluster`], [`compute`], [`model`],
-//!   [`environment`], [`endpoint`], [`deployment`]
+//!   [`environment`], [`endpoint`], [`endpoint_request`], [`deployment`]
 //! - what routers read: [`route`], [`keys`], [`scaling`]
 //! - what others implement: [`backend`], [`clock`]
 //! - catalogues: [`vm_size`], [`kubernetes_version`], [`network`]
@@ -17,6 +17,7 @@ pub mod compute;
 pub mod deployment;
 pub mod digest;
 pub mod endpoint;
+pub mod endpoint_request;
 pub mod environment;
 pub mod error;
 pub mod finding;

@@ -1,0 +1,599 @@
+//! The rules on a request for an endpoint.
+
+use std::{collections::BTreeMap, num::NonZeroU32, ops::RangeInclusive, time::Duration};
+
+use super::{CheckedCode, CheckedEndpoint, EndpointRequest};
+use crate::{
+    deployment::{Liveness, Resources},
+    endpoint::Authentication,
+    environment::EnvironmentSpec,
+    finding::Finding,
+    keys::check_chosen_key,
+    model::{ModelId, check_relative_path},
+    name::{ComputeName, EndpointName},
+    scaling::{Autoscale, Scaling},
+};
+
+// The defaults that the SDK documents for `AksWebservice.deploy_configuration`;
+// it sends null for what the user left out.
+const DEFAULT_CPU: f64 = 0.1;
+const DEFAULT_MEMORY_GB: f64 = 0.5;
+const DEFAULT_CONCURRENCY: u32 = 1;
+const DEFAULT_MAX_WAIT_MS: u32 = 500;
+const DEFAULT_SCORING_TIMEOUT_MS: u32 = 60_000;
+const DEFAULT_MIN_REPLICAS: u32 = 1;
+const DEFAULT_MAX_REPLICAS: u32 = 10;
+const DEFAULT_TARGET_PERCENT: u32 = 70;
+const DEFAULT_REFRESH_SECONDS: u32 = 1;
+
+// Our own limits, where Azure documents none.
+const REPLICAS: RangeInclusive<i64> = 1..=1_000;
+const CONCURRENCY: RangeInclusive<i64> = 1..=1_000;
+const MAX_WAIT_MS: RangeInclusive<i64> = 1..=600_000;
+const SCORING_TIMEOUT_MS: RangeInclusive<i64> = 1..=3_600_000;
+const SECONDS: RangeInclusive<i64> = 1..=86_400;
+const THRESHOLD: RangeInclusive<i64> = 1..=1_000;
+const MOST_CORES: f64 = 10_000.0;
+const MOST_GB: f64 = 100_000.0;
+const MOST_GPUS: i64 = 64;
+const MOST_MODELS: usize = 1_000;
+const MOST_CODE_FILES: usize = 1_000;
+const MOST_LABELS: usize = 100;
+const LONGEST_LABEL: usize = 4_096;
+const MOST_VARIABLES: usize = 500;
+const LONGEST_VARIABLE: usize = 32_768;
+
+struct Check<'a>(&'a mut Vec<Finding>);
+
+impl Check<'_> {
+    fn refuse(&mut self, field: &str, message: impl Into<String>) {
+        self.0.push(Finding::new(field, message));
+    }
+
+    fn whole(
+        &mut self,
+        field: &str,
+        value: Option<i64>,
+        allowed: &RangeInclusive<i64>,
+        default: u32,
+    ) -> u32 {
+        let Some(value) = value else { return default };
+        match u32::try_from(value) {
+            Ok(number) if allowed.contains(&value) => number,
+            _ => {
+                self.refuse(
+                    field,
+                    format!(
+                        "is {value}; must be a whole number from {} to {}",
+                        allowed.start(),
+                        allowed.end()
+                    ),
+                );
+                default
+            }
+        }
+    }
+
+    fn amount(&mut self, field: &str, value: Option<f64>, most: f64) -> Option<f64> {
+        let value = value?;
+        if value.is_finite() && value > 0.0 && value <= most {
+            return Some(value);
+        }
+        self.refuse(
+            field,
+            format!("is {value}; must be more than 0 and at most {most}"),
+        );
+        None
+    }
+
+    fn labels(&mut self, field: &str, labels: &BTreeMap<String, String>) {
+        if labels.len() > MOST_LABELS {
+            self.refuse(
+                field,
+                format!(
+                    "has {} entries; at most {MOST_LABELS} are allowed",
+                    labels.len()
+                ),
+            );
+        }
+        for (name, value) in labels {
+            if name.is_empty() || name.len() > LONGEST_LABEL || value.len() > LONGEST_LABEL {
+                self.refuse(
+                    field,
+                    format!(
+                        "names and values have at most {LONGEST_LABEL} bytes, names at least 1"
+                    ),
+                );
+                return;
+            }
+        }
+    }
+}
+
+impl EndpointRequest {
+    /// Checks everything that can be told from the request alone, adding each
+    /// broken rule to `findings`. The answer is `None` when anything is broken.
+    pub fn check(&self, findings: &mut Vec<Finding>) -> Option<CheckedEndpoint> {
+        let before = findings.len();
+        let mut check = Check(findings);
+        let name = self.check_name(&mut check);
+        let compute_name = self.check_compute_name(&mut check);
+        let authentication = self.check_authentication(&mut check);
+        let scaling = self.check_scaling(&mut check);
+        let resources = self.check_resources(&mut check);
+        let concurrency = check.whole(
+            "maxConcurrentRequestsPerContainer",
+            self.concurrency,
+            &CONCURRENCY,
+            DEFAULT_CONCURRENCY,
+        );
+        let max_wait = check.whole(
+            "maxQueueWaitMs",
+            self.max_wait_ms,
+            &MAX_WAIT_MS,
+            DEFAULT_MAX_WAIT_MS,
+        );
+        let scoring_timeout = check.whole(
+            "scoringTimeoutMs",
+            self.scoring_timeout_ms,
+            &SCORING_TIMEOUT_MS,
+            DEFAULT_SCORING_TIMEOUT_MS,
+        );
+        let liveness = self.check_liveness(&mut check);
+        let namespace = match self.namespace.as_deref() {
+            None | Some("") => None,
+            Some(text) => match text.parse::<Namespace>() {
+                Ok(namespace) => Some(namespace),
+                Err(error) => {
+                    check.refuse("namespace", format!("`{text}` {error}"));
+                    None
+                }
+            },
+        };
+        let models = self.check_models(&mut check);
+        let code = self.check_code(&mut check);
+        let environment = self.check_environment(&mut check);
+        check.labels("kvTags", &self.tags);
+        check.labels("properties", &self.properties);
+        if findings.len() > before {
+            return None;
+        }
+        Some(CheckedEndpoint {
+            name: name?,
+            compute_name: compute_name?,
+            authentication,
+            scaling,
+            resources,
+            concurrency,
+            max_wait: Duration::from_millis(max_wait.into()),
+            scoring_timeout: Duration::from_millis(scoring_timeout.into()),
+            liveness,
+            namespace,
+            models,
+            code,
+            driver: self.driver.clone(),
+            environment: environment?,
+        })
+    }
+
+    fn check_name(&self, check: &mut Check<'_>) -> Option<EndpointName> {
+        match self.name.parse() {
+            Ok(name) => Some(name),
+            Err(error) => {
+                check.refuse("name", format!("`{}` {error}", self.name));
+                None
+            }
+        }
+    }
+
+    fn check_compute_name(&self, check: &mut Check<'_>) -> Option<ComputeName> {
+        let Some(text) = self.compute_name.as_deref().filter(|text| !text.is_empty()) else {
+            check.refuse("computeName", "is missing; name the compute to deploy to");
+            return None;
+        };
+        match text.parse() {
+            Ok(name) => Some(name),
+            Err(error) => {
+                check.refuse("computeName", format!("`{text}` {error}"));
+                None
+            }
+        }
+    }
+
+    fn check_authentication(&self, check: &mut Check<'_>) -> Authentication {
+        if self.is_token_auth_enabled == Some(true) {
+            check.refuse(
+                "aadAuthEnabled",
+                "token authentication is not supported yet; leave it out, and scoring asks for a \
+                 key",
+            );
+        }
+        for (field, key) in [
+            ("keys.primaryKey", &self.primary_key),
+            ("keys.secondaryKey", &self.secondary_key),
+        ] {
+            if let Some(key) = key {
+                check_chosen_key(field, key, check.0);
+            }
+        }
+        if self.is_key_auth_enabled.unwrap_or(true) {
+            Authentication::Key
+        } else {
+            Authentication::Open
+        }
+    }
+
+    fn check_scaling(&self, check: &mut Check<'_>) -> Scaling {
+        let rules = &self.autoscale;
+        let is_auto = rules.is_enabled.unwrap_or(self.replicas.is_none());
+        if !is_auto {
+            if self.replicas.is_none() {
+                check.refuse("numReplicas", "is needed when autoscaling is off");
+            }
+            let count = check.whole("numReplicas", self.replicas, &REPLICAS, 1);
+            return Scaling::Fixed(nonzero(count));
+        }
+        if self.replicas.is_some() {
+            check.refuse(
+                "numReplicas",
+                "cannot be set while autoscaling is on; set autoScaler.autoscaleEnabled to false",
+            );
+        }
+        let min = check.whole(
+            "autoScaler.minReplicas",
+            rules.min,
+            &REPLICAS,
+            DEFAULT_MIN_REPLICAS,
+        );
+        let max = check.whole(
+            "autoScaler.maxReplicas",
+            rules.max,
+            &REPLICAS,
+            DEFAULT_MAX_REPLICAS.max(min),
+        );
+        if min > max {
+            check.refuse(
+                "autoScaler.minReplicas",
+                format!("is {min}, more than autoScaler.maxReplicas, which is {max}"),
+            );
+        }
+        let target = check.whole(
+            "autoScaler.targetUtilization",
+            rules.target_percent,
+            &(1..=100),
+            DEFAULT_TARGET_PERCENT,
+        );
+        let refresh = check.whole(
+            "autoScaler.refreshPeriodInSeconds",
+            rules.refresh_seconds,
+            &SECONDS,
+            DEFAULT_REFRESH_SECONDS,
+        );
+        Scaling::Auto(Autoscale {
+            min: nonzero(min),
+            max: nonzero(max),
+            target_percent: nonzero(target),
+            refresh_seconds: nonzero(refresh),
+        })
+    }
+
+    fn check_resources(&self, check: &mut Check<'_>) -> Resources {
+        let asked = &self.resources;
+        let field = |name: &str| format!("containerResourceRequirements.{name}");
+        let cpu = check
+            .amount(&field("cpu"), asked.cpu, MOST_CORES)
+            .unwrap_or(DEFAULT_CPU);
+        let cpu_limit = check.amount(&field("cpuLimit"), asked.cpu_limit, MOST_CORES);
+        let memory_gb = check
+            .amount(&field("memoryInGB"), asked.memory_gb, MOST_GB)
+            .unwrap_or(DEFAULT_MEMORY_GB);
+        let memory_limit_gb =
+            check.amount(&field("memoryInGBLimit"), asked.memory_limit_gb, MOST_GB);
+        for (name, request, limit) in [
+            ("cpuLimit", cpu, cpu_limit),
+            ("memoryInGBLimit", memory_gb, memory_limit_gb),
+        ] {
+            if let Some(limit) = limit
+                && limit < request
+            {
+                check.refuse(
+                    &field(name),
+                    format!("is {limit}, less than what is requested, which is {request}"),
+                );
+            }
+        }
+        Resources {
+            cpu,
+            cpu_limit,
+            memory_gb,
+            memory_limit_gb,
+            gpu: check.whole(&field("gpu"), asked.gpu, &(0..=MOST_GPUS), 0),
+        }
+    }
+
+    fn check_liveness(&self, check: &mut Check<'_>) -> Liveness {
+        let asked = &self.liveness;
+        let default = Liveness::default();
+        let field = |name: &str| format!("livenessProbeRequirements.{name}");
+        Liveness {
+            period_seconds: check.whole(
+                &field("periodSeconds"),
+                asked.period_seconds,
+                &SECONDS,
+                default.period_seconds,
+            ),
+            initial_delay_seconds: check.whole(
+                &field("initialDelaySeconds"),
+                asked.initial_delay_seconds,
+                &SECONDS,
+                default.initial_delay_seconds,
+            ),
+            timeout_seconds: check.whole(
+                &field("timeoutSeconds"),
+                asked.timeout_seconds,
+                &SECONDS,
+                default.timeout_seconds,
+            ),
+            success_threshold: check.whole(
+                &field("successThreshold"),
+                asked.success_threshold,
+                &THRESHOLD,
+                default.success_threshold,
+            ),
+            failure_threshold: check.whole(
+                &field("failureThreshold"),
+                asked.failure_threshold,
+                &THRESHOLD,
+                default.failure_threshold,
+            ),
+        }
+    }
+
+    fn check_models(&self, check: &mut Check<'_>) -> Vec<ModelId> {
+        let field = "environmentImageRequest.modelIds";
+        if self.models.len() > MOST_MODELS {
+            check.refuse(
+                field,
+                format!(
+                    "has {} entries; at most {MOST_MODELS} are allowed",
+                    self.models.len()
+                ),
+            );
+            return Vec::new();
+        }
+        let mut models = Vec::with_capacity(self.models.len());
+        for text in &self.models {
+            match text.parse::<ModelId>() {
+                Ok(id) if models.contains(&id) => {
+                    check.refuse(field, format!("names `{id}` twice"));
+                }
+                Ok(id) => models.push(id),
+                Err(error) => check.refuse(field, format!("`{text}` {error}")),
+            }
+        }
+        models
+    }
+
+    fn check_code(&self, check: &mut Check<'_>) -> Vec<CheckedCode> {
+        let field = "environmentImageRequest.assets";
+        if self.code.len() > MOST_CODE_FILES {
+            check.refuse(
+                field,
+                format!(
+                    "has {} entries; at most {MOST_CODE_FILES} are allowed",
+                    self.code.len()
+                ),
+            );
+            return Vec::new();
+        }
+        let mut files: Vec<CheckedCode> = Vec::with_capacity(self.code.len());
+        for file in &self.code {
+            if let Err(error) = check_relative_path(&file.name) {
+                check.refuse(&format!("{field}.id"), format!("`{}` {error}", file.name));
+                continue;
+            }
+            if files.iter().any(|other| other.name == file.name) {
+                check.refuse(
+                    &format!("{field}.id"),
+                    format!("names `{}` twice", file.name),
+                );
+                continue;
+            }
+            match file.artifact.parse() {
+                Ok(artifact) => files.push(CheckedCode {
+                    name: file.name.clone(),
+                    artifact,
+                    unpack: file.unpack,
+                }),
+                Err(error) => {
+                    check.refuse(
+                        &format!("{field}.url"),
+                        format!("`aml://artifact/{}` {error}", file.artifact),
+                    );
+                }
+            }
+        }
+        if let Some(driver) = &self.driver
+            && !self.code.iter().any(|file| file.name == *driver)
+        {
+            check.refuse(
+                "environmentImageRequest.driverProgram",
+                format!("`{driver}` is not among the assets"),
+            );
+        }
+        files
+    }
+
+    fn check_environment(&self, check: &mut Check<'_>) -> Option<EnvironmentSpec> {
+        let Some(environment) = &self.environment else {
+            check.refuse(
+                "environmentImageRequest.environment",
+                "is missing; deploying a model without an inference configuration is not supported \
+                 yet: give an entry script and an environment",
+            );
+            return None;
+        };
+        let variables = &environment.variables;
+        let field = "environmentImageRequest.environment.environmentVariables";
+        if variables.len() > MOST_VARIABLES {
+            check.refuse(
+                field,
+                format!(
+                    "has {} entries; at most {MOST_VARIABLES} are allowed",
+                    variables.len()
+                ),
+            );
+        }
+        for (name, value) in variables {
+            if !is_variable_name(name) {
+                check.refuse(
+                    field,
+                    format!("`{name}` must consist of letters, digits and `_`, not a digit first"),
+                );
+            } else if value.len() > LONGEST_VARIABLE || value.contains('\0') {
+                check.refuse(
+                    field,
+                    format!(
+                        "the value of `{name}` must have at most {LONGEST_VARIABLE} bytes and no \
+                         null character"
+                    ),
+                );
+            }
+        }
+        Some(environment.clone())
+    }
+}
+
+fn is_variable_name(name: &str) -> bool {
+    name.len() <= 256
+        && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
+}
+
+fn nonzero(count: u32) -> NonZeroU32 {
+    NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint_request::{AutoscaleRequest, CodeRequest, ResourcesRequest};
+
+    fn request() -> EndpointRequest {
+        EndpointRequest {
+            name: "iris".into(),
+            compute_name: Some("myaks".into()),
+            environment: Some(EnvironmentSpec::default()),
+            ..EndpointRequest::default()
+        }
+    }
+
+    fn fields(request: &EndpointRequest) -> Vec<String> {
+        let mut findings = Vec::new();
+        assert_eq!(request.check(&mut findings), None);
+        findings.into_iter().map(|finding| finding.field).collect()
+    }
+
+    #[test]
+    fn what_is_not_sent_takes_the_documented_default() {
+        let mut findings = Vec::new();
+        let checked = request().check(&mut findings).expect("nothing is wrong");
+        assert_eq!(checked.authentication, Authentication::Key);
+        assert_eq!(checked.scoring_timeout, Duration::from_secs(60));
+        assert_eq!(checked.max_wait, Duration::from_millis(500));
+        assert_eq!(checked.concurrency, 1);
+        let Scaling::Auto(rules) = checked.scaling else {
+            panic!("autoscaling is the default")
+        };
+        assert_eq!((rules.min.get(), rules.max.get()), (1, 10));
+        assert_eq!(
+            (rules.target_percent.get(), rules.refresh_seconds.get()),
+            (70, 1)
+        );
+    }
+
+    #[test]
+    fn a_number_of_replicas_turns_autoscaling_off() {
+        let asked = EndpointRequest {
+            replicas: Some(3),
+            ..request()
+        };
+        let checked = asked.check(&mut Vec::new()).expect("nothing is wrong");
+        assert_eq!(checked.scaling.initial(), 3);
+        assert!(matches!(checked.scaling, Scaling::Fixed(_)));
+    }
+
+    #[test]
+    fn every_broken_rule_is_named_at_once() {
+        let asked = EndpointRequest {
+            name: "Iris".into(),
+            compute_name: None,
+            is_token_auth_enabled: Some(true),
+            replicas: Some(0),
+            autoscale: AutoscaleRequest {
+                is_enabled: Some(false),
+                ..AutoscaleRequest::default()
+            },
+            resources: ResourcesRequest {
+                cpu: Some(2.0),
+                cpu_limit: Some(1.0),
+                memory_gb: Some(f64::NAN),
+                gpu: Some(-1),
+                ..ResourcesRequest::default()
+            },
+            scoring_timeout_ms: Some(0),
+            models: vec!["iris".into()],
+            code: vec![CodeRequest {
+                name: "../score.py".into(),
+                artifact: "LocalUpload/a/score.py".into(),
+                unpack: false,
+            }],
+            driver: Some("driver.py".into()),
+            environment: None,
+            ..EndpointRequest::default()
+        };
+        assert_eq!(
+            fields(&asked),
+            [
+                "name",
+                "computeName",
+                "aadAuthEnabled",
+                "numReplicas",
+                "containerResourceRequirements.memoryInGB",
+                "containerResourceRequirements.cpuLimit",
+                "containerResourceRequirements.gpu",
+                "scoringTimeoutMs",
+                "environmentImageRequest.modelIds",
+                "environmentImageRequest.assets.id",
+                "environmentImageRequest.driverProgram",
+                "environmentImageRequest.environment",
+            ]
+        );
+    }
+
+    #[test]
+    fn bounds_of_autoscaling_must_not_cross() {
+        let crossed = AutoscaleRequest {
+            is_enabled: Some(true),
+            min: Some(5),
+            max: Some(2),
+            ..AutoscaleRequest::default()
+        };
+        let asked = EndpointRequest {
+            autoscale: crossed,
+            ..request()
+        };
+        assert_eq!(fields(&asked), ["autoScaler.minReplicas"]);
+        let both = EndpointRequest {
+            autoscale: AutoscaleRequest {
+                is_enabled: Some(true),
+                ..AutoscaleRequest::default()
+            },
+            replicas: Some(2),
+            ..request()
+        };
+        assert_eq!(fields(&both), ["numReplicas"]);
+    }
+}
