@@ -5,6 +5,8 @@
 //! the endpoint as it is shown, changed by the client's patch, and read again.
 
 mod check;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, time::Duration};
 
