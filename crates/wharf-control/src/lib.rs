@@ -1,1 +1,40 @@
-//! What Wharf does: use cases and reconcilers
+//! What Wharf does: use cases that write what should be, and reconcilers that
+//! make it so.
+//!
+//! ```text
+//!  surfaces ──▶ App (use cases) ──▶ store ──▶ reconcile ──▶ Backend, Provider,
+//!                    │  signal                    │            EnvironmentBuilder
+//!                    └──────────────▶ wake ───────┘──▶ status, operations, routes
+//! ```
+//!
+//! A use case validates everything at once, then writes the spec and an
+//! operation in one transaction. Only a reconciler touches a cluster; it takes
+//! keys, never changes, and may be killed at any step.
+//!
+//! - [`app`]: what everything hangs on; [`bootstrap`]: what a first start makes
+//! - who asks: [`access`], [`token`]; where: [`places`]
+//! - the nouns: [`computes`], [`managed_clusters`], [`operations`],
+//!   [`artifacts`], [`blobs`], [`models`], [`endpoints`]
+//! - [`reconcile`]: the loops and their pure decisions; [`routes`]: what routers get
+
+pub mod access;
+pub mod app;
+pub mod artifacts;
+pub mod blobs;
+pub mod bootstrap;
+pub mod computes;
+pub mod endpoints;
+pub mod managed_clusters;
+pub mod models;
+pub mod operations;
+pub mod page;
+pub mod places;
+pub mod reconcile;
+pub mod routes;
+pub mod sas;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod token;
+
+pub use app::{App, AppSettings};
+pub use page::{Listed, Page, Written};

@@ -1,0 +1,42 @@
+//! Shapes that use cases share: what a write answers, and pages of lists.
+
+use wharf_core::operation::OperationId;
+
+/// What a write of a long-running resource answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written<T> {
+    /// The whole resource as it is now.
+    pub resource: T,
+    /// What to poll.
+    pub operation: OperationId,
+    /// It was not there before.
+    pub is_new: bool,
+}
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The `next` of the page before.
+    pub after: Option<String>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+impl Page {
+    /// Most items of one page.
+    pub const MOST: u32 = 1_000;
+
+    /// The first `limit` items.
+    pub fn first(limit: u32) -> Self {
+        Self { after: None, limit }
+    }
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<String>,
+}

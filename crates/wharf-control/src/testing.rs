@@ -1,0 +1,1 @@
+//! A whole App for tests.

@@ -1,0 +1,323 @@
+//! Tokens: JWTs signed with ES256 by a key that lives as long as the data
+//! directory. Clients read `exp` and `tid` without a check; the server alone
+//! checks signatures.
+
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
+
+use aws_lc_rs::{
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use wharf_core::{
+    Error, Result, Secret,
+    digest::Digest,
+    workspace::{Caller, Principal},
+};
+
+/// Most checked tokens remembered; a full memory is emptied, which costs one
+/// signature check per token still in use.
+const MOST_REMEMBERED: usize = 4_096;
+/// Longest token looked at, in bytes; ours have about 700.
+const LONGEST_TOKEN: usize = 8_192;
+/// Uncompressed point of P-256: a tag byte, then x and y of 32 bytes each.
+const POINT_BYTES: usize = 65;
+
+/// A P-256 public key in the parts that a JWK has (RFC 7518, 6.2.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    /// Names the key: begins the SHA-256 of the public point, in hex.
+    pub id: String,
+    /// x, base64url without padding.
+    pub x: String,
+    /// y, likewise.
+    pub y: String,
+}
+
+/// The private key that signs tokens (ES256).
+pub struct TokenKey {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    public: PublicKey,
+}
+
+impl TokenKey {
+    /// A fresh key as PKCS#8 DER, to be kept by the caller.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn generate() -> Result<Vec<u8>> {
+        EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+            .map(|document| document.as_ref().to_vec())
+            .map_err(|_| Error::internal("no key for tokens could be made"))
+    }
+
+    /// Reads a key that [`TokenKey::generate`] made.
+    ///
+    /// # Errors
+    /// When the bytes are no such key.
+    pub fn from_pkcs8(der: &[u8]) -> Result<Self> {
+        let broken = || Error::internal("the key for tokens is not a P-256 key in PKCS#8");
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der)
+            .map_err(|_| broken())?;
+        let point = pair.public_key().as_ref();
+        if point.len() != POINT_BYTES {
+            return Err(broken());
+        }
+        let mut id = Digest::of(point).to_string();
+        id.truncate(16);
+        let public = PublicKey {
+            id,
+            x: URL_SAFE_NO_PAD.encode(&point[1..33]),
+            y: URL_SAFE_NO_PAD.encode(&point[33..]),
+        };
+        let decoding =
+            DecodingKey::from_ec_components(&public.x, &public.y).map_err(|_| broken())?;
+        Ok(Self {
+            encoding: EncodingKey::from_ec_der(der),
+            decoding,
+            public,
+        })
+    }
+
+    /// The public half.
+    pub fn public(&self) -> &PublicKey {
+        &self.public
+    }
+}
+
+/// What a token says; the names are those of Microsoft's access tokens.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Claims {
+    aud: String,
+    iss: String,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    tid: Uuid,
+    oid: Uuid,
+    sub: Uuid,
+    appid: Uuid,
+    name: String,
+}
+
+/// Makes and checks tokens.
+pub(crate) struct Tokens {
+    key: TokenKey,
+    tenant: Uuid,
+    lifetime: Duration,
+    validation: Validation,
+    remembered: RwLock<HashMap<String, (Caller, i64)>>,
+}
+
+impl Tokens {
+    pub(crate) fn new(key: TokenKey, tenant: Uuid, lifetime: Duration) -> Self {
+        let mut validation = Validation::new(Algorithm::ES256);
+        // Times are compared with the injected clock below; the audience is whatever
+        // the client asked for, since clients differ in slashes and ports.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation.validate_aud = false;
+        validation.set_required_spec_claims(&["exp", "iss"]);
+        validation.set_issuer(&[issuer(tenant)]);
+        Self {
+            key,
+            tenant,
+            lifetime,
+            validation,
+            remembered: RwLock::default(),
+        }
+    }
+
+    pub(crate) fn public_key(&self) -> &PublicKey {
+        &self.key.public
+    }
+
+    pub(crate) fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    pub(crate) fn issue(
+        &self,
+        principal: &Principal,
+        audience: &str,
+        now: Timestamp,
+    ) -> Result<(Secret, Timestamp)> {
+        let expires_at = now
+            .checked_add(self.lifetime)
+            .map_err(|error| Error::internal(format!("end of a token: {error}")))?;
+        let claims = Claims {
+            aud: audience.to_owned(),
+            iss: issuer(self.tenant),
+            iat: now.as_second(),
+            nbf: now.as_second(),
+            exp: expires_at.as_second(),
+            tid: self.tenant,
+            oid: principal.id,
+            sub: principal.id,
+            appid: principal.client_id,
+            name: principal.display_name.clone(),
+        };
+        let mut header = Header::new(Algorithm::ES256);
+        header.kid = Some(self.key.public.id.clone());
+        let token = jsonwebtoken::encode(&header, &claims, &self.key.encoding)
+            .map_err(|error| Error::internal(format!("signing a token: {error}")))?;
+        Ok((Secret::new(token), expires_at))
+    }
+
+    pub(crate) fn check(&self, token: &str, now: Timestamp) -> Result<Caller> {
+        let now = now.as_second();
+        let remembered = self
+            .remembered
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(token)
+            .cloned();
+        if let Some((caller, expires)) = remembered {
+            return if now < expires { Ok(caller) } else { Err(expired()) };
+        }
+        if token.len() > LONGEST_TOKEN {
+            return Err(refused("the token is too long to be one of this server's", false));
+        }
+        let malformed = || refused("the token is not a JWT of this server", false);
+        let header = jsonwebtoken::decode_header(token).map_err(|_| malformed())?;
+        if header.alg == Algorithm::ES256 && header.kid.as_deref() != Some(&self.key.public.id) {
+            return Err(refused(
+                "the token was signed with a key that this server does not use any more; sign in \
+                 again",
+                true,
+            ));
+        }
+        let claims =
+            jsonwebtoken::decode::<Claims>(token, &self.key.decoding, &self.validation)
+                .map_err(|_| malformed())?
+                .claims;
+        if now >= claims.exp {
+            return Err(expired());
+        }
+        if claims.tid != self.tenant {
+            return Err(refused("the token is for another tenant", false));
+        }
+        let caller = Caller {
+            principal: Principal {
+                id: claims.oid,
+                client_id: claims.appid,
+                display_name: claims.name,
+            },
+            tenant: claims.tid,
+        };
+        let mut remembered = self
+            .remembered
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if remembered.len() >= MOST_REMEMBERED {
+            remembered.clear();
+        }
+        remembered.insert(token.to_owned(), (caller.clone(), claims.exp));
+        Ok(caller)
+    }
+}
+
+fn issuer(tenant: Uuid) -> String {
+    format!("urn:wharf:{tenant}")
+}
+
+fn refused(why: &str, stale_key: bool) -> Error {
+    Error::Unauthenticated {
+        why: why.to_owned(),
+        stale_key,
+    }
+}
+
+fn expired() -> Error {
+    refused("the token has expired; sign in again", false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens() -> Tokens {
+        let der = TokenKey::generate().expect("a key");
+        let key = TokenKey::from_pkcs8(&der).expect("the same key");
+        Tokens::new(key, Uuid::from_u128(7), Duration::from_secs(3600))
+    }
+
+    fn principal() -> Principal {
+        Principal {
+            id: Uuid::from_u128(1),
+            client_id: Uuid::from_u128(2),
+            display_name: "administrator".into(),
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    #[test]
+    fn a_token_is_good_until_it_expires_also_when_remembered() {
+        let tokens = tokens();
+        let (token, expires) = tokens
+            .issue(&principal(), "https://x", at(1_000))
+            .expect("a token");
+        assert_eq!(expires, at(4_600));
+        for _ in 0..2 {
+            let caller = tokens.check(token.reveal(), at(4_599)).expect("good");
+            assert_eq!(caller.principal, principal());
+        }
+        assert!(matches!(
+            tokens.check(token.reveal(), at(4_600)),
+            Err(Error::Unauthenticated { stale_key: false, .. })
+        ));
+    }
+
+    #[test]
+    fn a_changed_key_asks_for_a_fresh_sign_in() {
+        let (token, _) = tokens()
+            .issue(&principal(), "https://x", at(1_000))
+            .expect("a token");
+        assert!(matches!(
+            tokens().check(token.reveal(), at(1_001)),
+            Err(Error::Unauthenticated { stale_key: true, .. })
+        ));
+    }
+
+    #[test]
+    fn what_was_tampered_with_is_refused() {
+        let tokens = tokens();
+        let (token, _) = tokens
+            .issue(&principal(), "https://x", at(1_000))
+            .expect("a token");
+        let parts: Vec<_> = token.reveal().split('.').collect();
+        let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
+        let hmac = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
+        let claims = String::from_utf8(URL_SAFE_NO_PAD.decode(parts[1]).expect("base64"))
+            .expect("text")
+            .replace("administrator", "somebody else");
+        let claims = URL_SAFE_NO_PAD.encode(claims);
+        for bad in [
+            String::new(),
+            "opaque".into(),
+            "a.b.c".into(),
+            format!("{none}.{}.", parts[1]),
+            format!("{hmac}.{}.{}", parts[1], parts[2]),
+            format!("{}.{claims}.{}", parts[0], parts[2]),
+            format!("{}.{}.", parts[0], parts[1]),
+            "x".repeat(LONGEST_TOKEN + 1),
+        ] {
+            assert!(
+                matches!(tokens.check(&bad, at(1_001)), Err(Error::Unauthenticated { .. })),
+                "{bad}"
+            );
+        }
+    }
+}
