@@ -1,1 +1,39 @@
-//! What is remembered: SQL, migrations, transactions, sealed fields, blobs
+//! What is remembered: rows in SQLite, blobs and logs in files.
+//!
+//! ```text
+//!  use cases ──read()──▶ pool of read-only connections ─┐
+//!      │                                                ├──▶ wharf.db (WAL)
+//!      └──write(job)──▶ queue ──▶ one writer ───────────┘
+//!                                   BEGIN; job, job, job; COMMIT; answer all
+//! ```
+//!
+//! - [`store`]: opening, reading, and the one writer with group commit
+//! - one file per noun, each with its reads ([`Session`]) and writes ([`Txn`])
+//! - [`blobs`]: bytes by their digest; [`operation_logs`]: lines by operation
+//! - [`seal`]: fields that must not be readable in the file
+
+pub mod artifacts;
+pub mod blobs;
+pub mod computes;
+pub mod endpoints;
+pub mod error;
+pub mod managed_clusters;
+pub mod meta;
+pub mod models;
+pub mod operation_logs;
+pub mod operations;
+mod row;
+pub mod seal;
+pub mod session;
+pub mod store;
+#[cfg(test)]
+mod tests;
+pub mod workspaces;
+mod writer;
+
+pub use blobs::{BlobStore, BlobWriter, StoredBlob};
+pub use error::StoreError;
+pub use operation_logs::OperationLogs;
+pub use seal::SealKey;
+pub use session::{Session, Txn};
+pub use store::Store;

@@ -1,0 +1,85 @@
+//! What can go wrong with the store.
+
+use std::path::PathBuf;
+
+use wharf_core::Error;
+
+/// An error of the store. Nothing in it is for clients but the split that
+/// [`From`] makes: safe to try again, or our bug.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// A unique or foreign key stands in the way.
+    #[error("constraint: {0}")]
+    Constraint(String),
+    /// The disk is full.
+    #[error("the disk is full: {0}")]
+    Full(String),
+    /// The file is not a whole database any more.
+    #[error("{} is damaged: {why}; restore it from a backup", file.display())]
+    Damaged {
+        /// Which file.
+        file: PathBuf,
+        /// What the check said.
+        why: String,
+    },
+    /// The store was closed, or refuses writes after a failed commit.
+    #[error("the store takes no writes: {0}")]
+    Closed(String),
+    /// A row does not hold what it should.
+    #[error("a stored value cannot be read: {0}")]
+    Unreadable(String),
+    /// Input or output of files failed.
+    #[error("{0}")]
+    Io(String),
+    /// Anything else that the database said.
+    #[error("database: {0}")]
+    Database(String),
+}
+
+impl StoreError {
+    /// An I/O error with what was tried, for example `writing /a/b`.
+    pub(crate) fn io(what: impl std::fmt::Display, error: &std::io::Error) -> Self {
+        let text = format!("{what}: {error}");
+        if error.kind() == std::io::ErrorKind::StorageFull {
+            Self::Full(text)
+        } else {
+            Self::Io(text)
+        }
+    }
+
+    /// Whether a commit that failed so leaves doubt about what is on the disk.
+    pub(crate) fn is_fatal_for_commits(&self) -> bool {
+        !matches!(self, Self::Constraint(_) | Self::Full(_))
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(database)
+                if database.is_unique_violation() || database.is_foreign_key_violation() =>
+            {
+                Self::Constraint(database.message().to_owned())
+            }
+            // SQLITE_FULL, sqlite.org/rescode.html
+            sqlx::Error::Database(database) if database.code().as_deref() == Some("13") => {
+                Self::Full(database.message().to_owned())
+            }
+            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Closed(error.to_string()),
+            _ => Self::Database(error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let inside = error.to_string();
+        match error {
+            StoreError::Full(_) | StoreError::Closed(_) => Self::Unavailable {
+                what: "the store",
+                inside,
+            },
+            _ => Self::Internal { inside },
+        }
+    }
+}

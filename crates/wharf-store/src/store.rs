@@ -1,0 +1,130 @@
+//! Opening the database, reading from it, and handing jobs to its writer.
+
+use std::{path::Path, str::FromStr as _, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use sqlx::{
+    ConnectOptions as _, Row as _, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    StoreError,
+    seal::SealKey,
+    session::{Session, Txn},
+    writer::{Job, Writer},
+};
+
+/// Connections that read at once; a look-up takes microseconds.
+const READERS: u32 = 4;
+/// Jobs waiting for the writer before callers wait in turn.
+const QUEUE: usize = 256;
+/// Page cache of each connection in KiB; SQLite's own default.
+const CACHE_KIB: &str = "-2000";
+/// How long a statement waits for a lock that another program holds, for example
+/// `sqlite3` in somebody's shell.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// The database of one data directory; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    readers: SqlitePool,
+    jobs: mpsc::Sender<Job>,
+    seal: Arc<SealKey>,
+}
+
+impl Store {
+    /// Opens or makes the database `file` and brings it to the newest schema.
+    /// Sealed fields are opened with `seal`.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when the file is not a whole database;
+    /// [`StoreError::Io`] and [`StoreError::Database`] when it cannot be used.
+    pub async fn open(file: &Path, seal: SealKey) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::from_str("sqlite:")?
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .pragma("cache_size", CACHE_KIB)
+            .disable_statement_logging();
+        let damaged = |why: String| StoreError::Damaged {
+            file: file.to_owned(),
+            why,
+        };
+        let mut connection = options.connect().await.map_err(|error| {
+            // SQLITE_CORRUPT and SQLITE_NOTADB, sqlite.org/rescode.html
+            let code = error.as_database_error().and_then(|error| error.code());
+            match code.as_deref() {
+                Some("11" | "26") => damaged(error.to_string()),
+                _ => StoreError::from(error),
+            }
+        })?;
+        let check = sqlx::query("PRAGMA quick_check(1)")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(|error| damaged(error.to_string()))?;
+        let verdict: String = check.try_get(0)?;
+        if verdict != "ok" {
+            return Err(damaged(verdict));
+        }
+        sqlx::migrate!("../../migrations/sqlite")
+            .run(&mut connection)
+            .await
+            .map_err(|error| StoreError::Database(format!("migration: {error}")))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .min_connections(1)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.read_only(true).create_if_missing(false))
+            .await?;
+        let seal = Arc::new(seal);
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let writer = Writer::new(Txn::writer(connection, Arc::clone(&seal)));
+        tokio::spawn(writer.run(queue));
+        Ok(Self {
+            readers,
+            jobs,
+            seal,
+        })
+    }
+
+    /// A session for look-ups.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] after [`Store::close`].
+    pub async fn read(&self) -> Result<Session, StoreError> {
+        let connection = self.readers.acquire().await?;
+        Ok(Session::reader(connection, Arc::clone(&self.seal)))
+    }
+
+    /// Runs `work` in a transaction and answers when it is durably committed. When
+    /// `work` fails, nothing of it stays. It runs even if the caller stops waiting,
+    /// and never twice.
+    ///
+    /// # Errors
+    /// What `work` fails with; [`StoreError`] when the commit fails.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Txn) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job = Job::new(work, answer);
+        let gone = || StoreError::Closed("its writer has ended".to_owned());
+        self.jobs.send(job).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+
+    /// Ends the readers. The writer ends with the last clone of the store, after
+    /// the jobs that were handed to it.
+    pub async fn close(&self) {
+        self.readers.close().await;
+    }
+}
