@@ -121,7 +121,9 @@ impl Signer {
             match (found.next(), found.next()) {
                 (Some((_, value)), None) => Ok(value.as_str()),
                 (None, _) => Err(forbidden(&format!("the signature's `{name}` is missing"))),
-                _ => Err(forbidden(&format!("the signature's `{name}` is there twice"))),
+                _ => Err(forbidden(&format!(
+                    "the signature's `{name}` is there twice"
+                ))),
             }
         };
         let tag = URL_SAFE_NO_PAD
@@ -139,7 +141,9 @@ impl Signer {
         };
         hmac::verify(&self.0, grant.to_string().as_bytes(), &tag).map_err(|_| other())?;
         if now >= grant.expires {
-            return Err(forbidden("the signature has expired; ask for the address again"));
+            return Err(forbidden(
+                "the signature has expired; ask for the address again",
+            ));
         }
         Ok(grant)
     }
@@ -228,7 +232,11 @@ mod tests {
             let read = signer.verify(CONTAINER, BLOB, &query, at(1_999));
             assert_eq!(read.expect("good"), grant(permission));
             assert!(signer.verify(CONTAINER, BLOB, &query, at(2_000)).is_err());
-            assert!(Signer::new(&[2; 32]).verify(CONTAINER, BLOB, &query, at(1)).is_err());
+            assert!(
+                Signer::new(&[2; 32])
+                    .verify(CONTAINER, BLOB, &query, at(1))
+                    .is_err()
+            );
         }
     }
 
@@ -242,21 +250,41 @@ mod tests {
             (CONTAINER, "LocalUpload/a1/../a1/model.pkl"),
             ("", ""),
         ] {
-            assert!(signer.verify(container, blob, &query, at(1)).is_err(), "{container} {blob}");
+            assert!(
+                signer.verify(container, blob, &query, at(1)).is_err(),
+                "{container} {blob}"
+            );
         }
-        for (name, value) in [("sp", "rcw"), ("se", "2030-01-01T00:00:00Z"), ("sig", "AAAA")] {
+        for (name, value) in [
+            ("sp", "rcw"),
+            ("se", "2030-01-01T00:00:00Z"),
+            ("sig", "AAAA"),
+        ] {
             let mut changed = query.clone();
             for pair in &mut changed {
                 if pair.0 == name {
                     pair.1 = value.to_owned();
                 }
             }
-            assert!(signer.verify(CONTAINER, BLOB, &changed, at(1)).is_err(), "{name}");
-            let without: Vec<_> = query.iter().filter(|pair| pair.0 != name).cloned().collect();
-            assert!(signer.verify(CONTAINER, BLOB, &without, at(1)).is_err(), "no {name}");
+            assert!(
+                signer.verify(CONTAINER, BLOB, &changed, at(1)).is_err(),
+                "{name}"
+            );
+            let without: Vec<_> = query
+                .iter()
+                .filter(|pair| pair.0 != name)
+                .cloned()
+                .collect();
+            assert!(
+                signer.verify(CONTAINER, BLOB, &without, at(1)).is_err(),
+                "no {name}"
+            );
             let mut twice = query.clone();
             twice.push((name.to_owned(), value.to_owned()));
-            assert!(signer.verify(CONTAINER, BLOB, &twice, at(1)).is_err(), "two {name}");
+            assert!(
+                signer.verify(CONTAINER, BLOB, &twice, at(1)).is_err(),
+                "two {name}"
+            );
         }
     }
 

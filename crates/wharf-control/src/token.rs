@@ -182,10 +182,17 @@ impl Tokens {
             .get(token)
             .cloned();
         if let Some((caller, expires)) = remembered {
-            return if now < expires { Ok(caller) } else { Err(expired()) };
+            return if now < expires {
+                Ok(caller)
+            } else {
+                Err(expired())
+            };
         }
         if token.len() > LONGEST_TOKEN {
-            return Err(refused("the token is too long to be one of this server's", false));
+            return Err(refused(
+                "the token is too long to be one of this server's",
+                false,
+            ));
         }
         let malformed = || refused("the token is not a JWT of this server", false);
         let header = jsonwebtoken::decode_header(token).map_err(|_| malformed())?;
@@ -196,10 +203,9 @@ impl Tokens {
                 true,
             ));
         }
-        let claims =
-            jsonwebtoken::decode::<Claims>(token, &self.key.decoding, &self.validation)
-                .map_err(|_| malformed())?
-                .claims;
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.key.decoding, &self.validation)
+            .map_err(|_| malformed())?
+            .claims;
         if now >= claims.exp {
             return Err(expired());
         }
@@ -276,7 +282,10 @@ mod tests {
         }
         assert!(matches!(
             tokens.check(token.reveal(), at(4_600)),
-            Err(Error::Unauthenticated { stale_key: false, .. })
+            Err(Error::Unauthenticated {
+                stale_key: false,
+                ..
+            })
         ));
     }
 
@@ -287,7 +296,10 @@ mod tests {
             .expect("a token");
         assert!(matches!(
             tokens().check(token.reveal(), at(1_001)),
-            Err(Error::Unauthenticated { stale_key: true, .. })
+            Err(Error::Unauthenticated {
+                stale_key: true,
+                ..
+            })
         ));
     }
 
@@ -315,7 +327,10 @@ mod tests {
             "x".repeat(LONGEST_TOKEN + 1),
         ] {
             assert!(
-                matches!(tokens.check(&bad, at(1_001)), Err(Error::Unauthenticated { .. })),
+                matches!(
+                    tokens.check(&bad, at(1_001)),
+                    Err(Error::Unauthenticated { .. })
+                ),
                 "{bad}"
             );
         }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     deployment::{Liveness, Template, WorkloadKey},
     digest::Digest,
+    finding::Finding,
     managed_cluster::ManagedCluster,
     route::ReplicaAddress,
     scaling::Scaling,
@@ -152,6 +153,14 @@ pub trait Backend: Send + Sync {
         cluster: &ManagedCluster,
         marker: &OwnershipMarker,
     ) -> Result<(), BackendError>;
+
+    /// Checks a template before anything is written down: hostile archives, devices
+    /// that the cluster does not have. Every broken rule at once; fields are those of
+    /// the surface's document, for example `environmentImageRequest.assets`.
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    async fn preflight(&self, template: &Template) -> Result<Vec<Finding>, BackendError>;
 
     /// Makes the workload as described; returns before replicas are ready.
     ///

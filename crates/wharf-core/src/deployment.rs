@@ -16,6 +16,7 @@ use crate::{
     model::ModelId,
     name::{EndpointName, Namespace},
     resource::Failure,
+    route::RouteTarget,
     scaling::Scaling,
 };
 
@@ -232,8 +233,9 @@ pub struct DeploymentStatus {
     pub state: DeploymentState,
     /// Why it is not healthy.
     pub failure: Option<Failure>,
-    /// The revision that gets the traffic.
-    pub serving: Option<Revision>,
+    /// What gets the traffic, as the router was told. It stays while a newer
+    /// revision is on its way or failed.
+    pub serving: Option<RouteTarget>,
     /// Digest of the environment it runs in.
     pub environment: Option<String>,
     /// Interpreter of that environment.
