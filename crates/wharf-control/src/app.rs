@@ -1,40 +1,80 @@
 //! What everything hangs on.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use jiff::Timestamp;
+use tokio::sync::{broadcast, watch};
 use wharf_core::{
     Result,
     backend::{Backend, Provider},
     clock::Clock,
+    deployment::WorkloadKey,
     environment::EnvironmentBuilder,
     route::RouteTable,
 };
+use wharf_store::{BlobStore, OperationLogs, Store};
 
-use crate::{bootstrap::Bootstrap, token::TokenKey};
+use crate::{
+    bootstrap::{Administrator, Bootstrap},
+    reconcile::Wake,
+    routes::Routes,
+    sas::Signer,
+    token::{TokenKey, Tokens},
+};
 
 /// The use cases; cheap to clone.
 #[derive(Clone)]
-pub struct App {}
+pub struct App {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Store,
+    pub(crate) blobs: BlobStore,
+    pub(crate) logs: OperationLogs,
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) backend_changes: broadcast::Sender<WorkloadKey>,
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) environments: Arc<dyn EnvironmentBuilder>,
+    pub(crate) tokens: Tokens,
+    pub(crate) signer: Signer,
+    pub(crate) scoring_url: String,
+    pub(crate) largest_blob: u64,
+    pub(crate) administrator: Administrator,
+    pub(crate) routes: Routes,
+    pub(crate) computes: Wake,
+    pub(crate) endpoints: Wake,
+}
 
 /// What an [`App`] is made of.
 pub struct AppSettings {
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Rows.
+    pub store: Store,
+    /// Bytes.
+    pub blobs: BlobStore,
+    /// Lines.
+    pub logs: OperationLogs,
     /// Runs replicas on the local cluster.
     pub backend: Arc<dyn Backend>,
-    /// Changes whenever a replica of that backend does.
-    pub backend_changed: watch::Receiver<u64>,
+    /// Names each workload of that backend of which a replica changed.
+    pub backend_changes: broadcast::Sender<WorkloadKey>,
     /// Makes local clusters.
     pub provider: Arc<dyn Provider>,
     /// Makes environments.
     pub environments: Arc<dyn EnvironmentBuilder>,
     /// Signs tokens.
     pub token_key: TokenKey,
+    /// How long a token is good.
+    pub token_lifetime: Duration,
     /// Signs shared access signatures.
     pub sas_key: [u8; 32],
     /// What scoring URIs begin with, `https://HOST:PORT`.
     pub scoring_url: String,
+    /// Largest blob, in bytes.
+    pub largest_blob: u64,
 }
 
 impl App {
@@ -43,19 +83,57 @@ impl App {
     /// # Errors
     /// When the store cannot be read or written.
     pub async fn open(settings: AppSettings, bootstrap: Bootstrap) -> Result<Self> {
-        let _ = (settings, bootstrap);
-        todo!()
+        let now = settings.clock.now();
+        let administrator = bootstrap.apply(&settings.store, now).await?;
+        let tokens = Tokens::new(
+            settings.token_key,
+            administrator.tenant,
+            settings.token_lifetime,
+        );
+        let routes = Routes::load(&settings.store).await?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                clock: settings.clock,
+                store: settings.store,
+                blobs: settings.blobs,
+                logs: settings.logs,
+                backend: settings.backend,
+                backend_changes: settings.backend_changes,
+                provider: settings.provider,
+                environments: settings.environments,
+                tokens,
+                signer: Signer::new(&settings.sas_key),
+                scoring_url: settings.scoring_url,
+                largest_blob: settings.largest_blob,
+                administrator,
+                routes,
+                computes: Wake::default(),
+                endpoints: Wake::default(),
+            }),
+        })
     }
 
     /// Runs the reconcilers until `shutdown` turns true; then ends the steps under
     /// way and returns.
     pub async fn reconcile(&self, shutdown: watch::Receiver<bool>) {
-        let _ = shutdown;
-        todo!()
+        crate::reconcile::run(self, shutdown).await;
     }
 
     /// The routes, at once and whenever they change.
     pub fn routes(&self) -> watch::Receiver<Arc<RouteTable>> {
-        todo!()
+        self.inner.routes.subscribe()
+    }
+
+    /// What the first start made.
+    pub fn administrator(&self) -> &Administrator {
+        &self.inner.administrator
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
     }
 }

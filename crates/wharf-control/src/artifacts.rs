@@ -1,12 +1,12 @@
 //! Uploaded files as callers see them.
 
 use wharf_core::{
-    Result,
+    Error, Kind, Result,
     model::{Artifact, ArtifactPath},
     workspace::{Caller, Workspace, WorkspacePath},
 };
 
-use crate::{App, Listed, Page};
+use crate::{App, Listed, Page, places::find_workspace};
 
 impl App {
     /// Announces uploads; announcing one again is fine. Answers in the same order.
@@ -15,12 +15,25 @@ impl App {
     /// [`wharf_core::Error::NotFound`] for the workspace.
     pub async fn artifact_reserve(
         &self,
-        caller: &Caller,
+        _caller: &Caller,
         path: &WorkspacePath,
         artifacts: &[ArtifactPath],
     ) -> Result<(Workspace, Vec<Artifact>)> {
-        let _ = (caller, path, artifacts);
-        todo!()
+        let path = path.clone();
+        let artifacts = artifacts.to_vec();
+        let now = self.now();
+        self.store()
+            .write(move |txn| {
+                Box::pin(async move {
+                    let workspace = find_workspace(txn, &path).await?;
+                    let mut reserved = Vec::with_capacity(artifacts.len());
+                    for artifact in &artifacts {
+                        reserved.push(txn.artifact_reserve(&workspace.id, artifact, now).await?);
+                    }
+                    Ok((workspace, reserved))
+                })
+            })
+            .await
     }
 
     /// One artifact that was uploaded.
@@ -29,12 +42,17 @@ impl App {
     /// [`wharf_core::Error::NotFound`], also while it is only announced.
     pub async fn artifact_get(
         &self,
-        caller: &Caller,
+        _caller: &Caller,
         path: &WorkspacePath,
         artifact: &ArtifactPath,
     ) -> Result<(Workspace, Artifact)> {
-        let _ = (caller, path, artifact);
-        todo!()
+        let mut session = self.store().read().await?;
+        let workspace = find_workspace(&mut session, path).await?;
+        let found = session.artifact_get(&workspace.id, artifact).await?;
+        match found.filter(|found| found.content.is_some()) {
+            Some(found) => Ok((workspace, found)),
+            None => Err(Error::not_found(Kind::Artifact, artifact.to_string())),
+        }
     }
 
     /// Uploaded artifacts whose `origin/container/path` is `prefix` or begins with
@@ -44,12 +62,24 @@ impl App {
     /// [`wharf_core::Error::NotFound`] for the workspace.
     pub async fn artifact_list(
         &self,
-        caller: &Caller,
+        _caller: &Caller,
         path: &WorkspacePath,
         prefix: &str,
         page: &Page,
     ) -> Result<(Workspace, Listed<Artifact>)> {
-        let _ = (caller, path, prefix, page);
-        todo!()
+        let mut session = self.store().read().await?;
+        let workspace = find_workspace(&mut session, path).await?;
+        let found = session
+            .artifact_list(
+                &workspace.id,
+                prefix.trim_end_matches('/'),
+                page.after.as_deref(),
+                page.look_ahead(),
+            )
+            .await?;
+        Ok((
+            workspace,
+            page.listed(found, |artifact| artifact.path.to_string()),
+        ))
     }
 }

@@ -1,9 +1,20 @@
 //! Blobs: the bytes of artifacts, allowed by a [`SasGrant`] alone.
 
-use bytes::Bytes;
-use wharf_core::{Result, model::Content};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use wharf_core::{
+    Error, Kind, Result,
+    model::{Artifact, Content},
+};
+use wharf_store::{BlobWriter, StoredBlob, artifacts::Block};
 
 use crate::{App, sas::SasGrant};
+
+/// Most blocks of one blob (Azure's own limit).
+pub const MOST_BLOCKS: usize = 50_000;
+/// Longest block id in bytes before base64 (Azure's own limit).
+const LONGEST_BLOCK_ID: usize = 64;
+/// Longest content type that is kept.
+const LONGEST_CONTENT_TYPE: usize = 255;
 
 /// What an upload says beside its bytes.
 #[derive(Debug, Clone, Default)]
@@ -18,7 +29,9 @@ pub struct BlobHeaders {
 }
 
 /// An upload under way; dropping it leaves nothing behind.
-pub struct BlobUpload {}
+pub struct BlobUpload {
+    writer: BlobWriter,
+}
 
 impl BlobUpload {
     /// Adds bytes.
@@ -26,9 +39,27 @@ impl BlobUpload {
     /// # Errors
     /// [`wharf_core::Error::TooLarge`] beyond the limit,
     /// [`wharf_core::Error::Unavailable`] when the disk is full.
-    pub async fn write(&mut self, bytes: &Bytes) -> Result<()> {
-        let _ = bytes;
-        todo!()
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.writer.would_pass_limit(bytes.len()) {
+            return Err(Error::TooLarge {
+                what: "the blob",
+                limit: self.writer.limit(),
+            });
+        }
+        Ok(self.writer.write(bytes).await?)
+    }
+
+    async fn finish(self, expected_md5: Option<&str>) -> Result<StoredBlob> {
+        if let Some(expected) = expected_md5 {
+            let actual = self.writer.md5();
+            if expected != actual {
+                return Err(Error::invalid(
+                    "Content-MD5",
+                    format!("is `{expected}`, but the bytes that arrived have `{actual}`"),
+                ));
+            }
+        }
+        Ok(self.writer.finish().await?)
     }
 }
 
@@ -44,14 +75,47 @@ pub struct BlobDownload {
     pub reader: Box<dyn tokio::io::AsyncRead + Send + Unpin>,
 }
 
+fn exists(grant: &SasGrant) -> Error {
+    Error::conflict(
+        Kind::Artifact,
+        grant.artifact.to_string(),
+        "is there already, and `If-None-Match: *` refuses to replace it",
+    )
+}
+
+fn missing(grant: &SasGrant) -> Error {
+    Error::not_found(Kind::Artifact, grant.artifact.to_string())
+}
+
+fn check_block_id(block: &str) -> Result<()> {
+    match STANDARD.decode(block) {
+        Ok(bytes) if (1..=LONGEST_BLOCK_ID).contains(&bytes.len()) => Ok(()),
+        _ => Err(Error::invalid(
+            "blockid",
+            format!("must be 1 to {LONGEST_BLOCK_ID} bytes in base64"),
+        )),
+    }
+}
+
 impl App {
     /// Begins an upload of a blob or of one block.
     ///
     /// # Errors
-    /// [`wharf_core::Error::Forbidden`] without write permission.
+    /// [`wharf_core::Error::Forbidden`] without write permission;
+    /// [`wharf_core::Error::NotFound`] when the blob was never announced.
     pub async fn blob_upload(&self, grant: &SasGrant) -> Result<BlobUpload> {
-        let _ = grant;
-        todo!()
+        grant.require_write()?;
+        self.announced(grant).await?;
+        let writer = self.inner.blobs.begin(self.inner.largest_blob).await?;
+        Ok(BlobUpload { writer })
+    }
+
+    async fn announced(&self, grant: &SasGrant) -> Result<Artifact> {
+        let mut session = self.store().read().await?;
+        let found = session
+            .artifact_get(&grant.workspace, &grant.artifact)
+            .await?;
+        found.ok_or_else(|| missing(grant))
     }
 
     /// Ends an upload: the blob is what was written.
@@ -65,14 +129,50 @@ impl App {
         upload: BlobUpload,
         headers: BlobHeaders,
     ) -> Result<Content> {
-        let _ = (grant, upload, headers);
-        todo!()
+        let stored = upload.finish(headers.content_md5.as_deref()).await?;
+        self.set_content(grant, stored, headers).await
+    }
+
+    async fn set_content(
+        &self,
+        grant: &SasGrant,
+        stored: StoredBlob,
+        headers: BlobHeaders,
+    ) -> Result<Content> {
+        let artifact = self.announced(grant).await?;
+        let mut content_type = headers
+            .content_type
+            .unwrap_or_else(|| "application/octet-stream".to_owned());
+        content_type.truncate(LONGEST_CONTENT_TYPE);
+        let content = Content {
+            digest: stored.digest,
+            size: stored.size,
+            md5: Some(stored.md5),
+            content_type,
+            stored_at: self.now(),
+        };
+        let written = content.clone();
+        let is_set = self
+            .store()
+            .write::<_, Error, _>(move |txn| {
+                Box::pin(async move {
+                    Ok(txn
+                        .artifact_set_content(&artifact.id, &written, headers.only_if_absent)
+                        .await?)
+                })
+            })
+            .await?;
+        if is_set {
+            Ok(content)
+        } else {
+            Err(exists(grant))
+        }
     }
 
     /// Ends an upload of one block.
     ///
     /// # Errors
-    /// [`wharf_core::Error::Invalid`] for a wrong MD5 or block id.
+    /// [`wharf_core::Error::Invalid`] for a wrong MD5 or block id, or too many blocks.
     pub async fn blob_block_commit(
         &self,
         grant: &SasGrant,
@@ -80,8 +180,19 @@ impl App {
         block: &str,
         content_md5: Option<String>,
     ) -> Result<()> {
-        let _ = (grant, upload, block, content_md5);
-        todo!()
+        check_block_id(block)?;
+        let stored = upload.finish(content_md5.as_deref()).await?;
+        let artifact = self.announced(grant).await?;
+        let block = Block {
+            id: block.to_owned(),
+            digest: stored.digest,
+            size: stored.size,
+        };
+        self.store()
+            .write::<_, Error, _>(move |txn| {
+                Box::pin(async move { Ok(txn.block_put(&artifact.id, &block).await?) })
+            })
+            .await
     }
 
     /// The blob is these blocks, in this order.
@@ -95,8 +206,41 @@ impl App {
         blocks: &[String],
         headers: BlobHeaders,
     ) -> Result<Content> {
-        let _ = (grant, blocks, headers);
-        todo!()
+        grant.require_write()?;
+        let invalid = |message: String| Error::invalid("BlockList", message);
+        if blocks.len() > MOST_BLOCKS {
+            return Err(invalid(format!(
+                "has {} blocks; at most {MOST_BLOCKS} are allowed",
+                blocks.len()
+            )));
+        }
+        let artifact = self.announced(grant).await?;
+        if artifact.content.is_some() && headers.only_if_absent {
+            return Err(exists(grant));
+        }
+        let known = self.store().read().await?.block_list(&artifact.id).await?;
+        let mut digests = Vec::with_capacity(blocks.len());
+        let mut size = 0u64;
+        for wanted in blocks {
+            // Sorted by id in the store.
+            let found = known
+                .binary_search_by(|block| block.id.as_str().cmp(wanted))
+                .map_err(|_| invalid(format!("names `{wanted}`, which was not uploaded")))?;
+            digests.push(known[found].digest);
+            size += known[found].size;
+        }
+        if size > self.inner.largest_blob {
+            return Err(Error::TooLarge {
+                what: "the blob",
+                limit: self.inner.largest_blob,
+            });
+        }
+        let stored = self
+            .inner
+            .blobs
+            .concat(&digests, self.inner.largest_blob)
+            .await?;
+        self.set_content(grant, stored, headers).await
     }
 
     /// What is known of a blob.
@@ -104,8 +248,8 @@ impl App {
     /// # Errors
     /// [`wharf_core::Error::NotFound`].
     pub async fn blob_head(&self, grant: &SasGrant) -> Result<Content> {
-        let _ = grant;
-        todo!()
+        let artifact = self.announced(grant).await?;
+        artifact.content.ok_or_else(|| missing(grant))
     }
 
     /// Reads a blob, or the part from `start` up to and including `end`.
@@ -118,7 +262,30 @@ impl App {
         grant: &SasGrant,
         range: Option<(u64, Option<u64>)>,
     ) -> Result<BlobDownload> {
-        let _ = (grant, range);
-        todo!()
+        let content = self.blob_head(grant).await?;
+        let (start, length) = match range {
+            None => (0, content.size),
+            Some((start, end)) => {
+                let last = end.unwrap_or(u64::MAX).min(content.size.saturating_sub(1));
+                if start > last || content.size == 0 {
+                    return Err(Error::invalid(
+                        "Range",
+                        format!("lies outside of the blob, which has {} bytes", content.size),
+                    ));
+                }
+                (start, last - start + 1)
+            }
+        };
+        let reader = self
+            .inner
+            .blobs
+            .read(&content.digest, start, length)
+            .await?;
+        Ok(BlobDownload {
+            content,
+            start,
+            length,
+            reader: Box::new(reader),
+        })
     }
 }

@@ -24,6 +24,7 @@ pub mod blobs;
 pub mod bootstrap;
 pub mod computes;
 pub mod endpoints;
+pub mod labels;
 pub mod managed_clusters;
 pub mod models;
 pub mod operations;

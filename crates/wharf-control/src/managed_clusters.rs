@@ -2,9 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use wharf_core::{Result, Secret, managed_cluster::ManagedCluster, workspace::Caller};
+use uuid::Uuid;
+use wharf_core::{
+    Error, Kind, Result, Secret,
+    finding::Finding,
+    kubernetes_version,
+    managed_cluster::{ManagedCluster, ManagedClusterSpec, ProviderKind},
+    name::ManagedClusterName,
+    operation::{Operation, OperationId, OperationState, TargetKind, Verb},
+    resource::{Generation, Observed},
+    vm_size,
+    workspace::Caller,
+};
 
-use crate::{App, Written};
+use crate::{
+    App, Written,
+    places::{find_group, find_subscription},
+};
 
 /// A PUT of a managed cluster, parsed but not checked.
 #[derive(Debug, Clone, Default)]
@@ -25,22 +39,191 @@ pub struct ManagedClusterRequest {
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
+/// Most bytes of a kubeconfig.
+const LARGEST_KUBECONFIG: usize = 1024 * 1024;
+/// Most nodes of a cluster (AKS' own limit).
+const MOST_NODES: i64 = 5_000;
+
+impl ManagedClusterRequest {
+    /// The spec of an imported cluster; every broken rule goes to `findings`.
+    fn check(&self, location: &str, findings: &mut Vec<Finding>) -> ManagedClusterSpec {
+        let mut refuse = |field: &str, message: String| {
+            findings.push(Finding::new(field, message));
+        };
+        let pool = "properties.agentPoolProfiles[0]";
+        let node_count = match self.node_count {
+            None => 3,
+            Some(count) if (1..=MOST_NODES).contains(&count) => u32::try_from(count).unwrap_or(1),
+            Some(count) => {
+                refuse(
+                    &format!("{pool}.count"),
+                    format!("`{count}` must be a whole number from 1 to {MOST_NODES}"),
+                );
+                1
+            }
+        };
+        let size = match self.vm_size.as_deref() {
+            None | Some("") => vm_size::DEFAULT,
+            Some(text) => vm_size::find(text).map_or_else(
+                || {
+                    refuse(
+                        &format!("{pool}.vmSize"),
+                        format!("`{text}` is not a size in the catalogue"),
+                    );
+                    vm_size::DEFAULT
+                },
+                |size| size.name,
+            ),
+        };
+        let version = match self.kubernetes_version.as_deref() {
+            None | Some("") => kubernetes_version::default_version().to_string(),
+            Some(text) => match text.parse::<kubernetes_version::KubernetesVersion>() {
+                Ok(version) => version.to_string(),
+                Err(error) => {
+                    refuse("properties.kubernetesVersion", format!("`{text}` {error}"));
+                    String::new()
+                }
+            },
+        };
+        match &self.kubeconfig {
+            None => refuse(
+                "properties.importProfile.kubeconfig",
+                "is missing; creating a managed cluster is not supported yet, importing one needs \
+                 its kubeconfig"
+                    .to_owned(),
+            ),
+            Some(text) if text.reveal().len() > LARGEST_KUBECONFIG => refuse(
+                "properties.importProfile.kubeconfig",
+                format!("has more than {LARGEST_KUBECONFIG} bytes"),
+            ),
+            Some(_) => {}
+        }
+        ManagedClusterSpec {
+            provider: ProviderKind::Imported,
+            location: self.location.clone().unwrap_or_else(|| location.to_owned()),
+            kubernetes_version: version,
+            node_count,
+            vm_size: size.to_owned(),
+            server: None,
+            tags: self.tags.clone().unwrap_or_default(),
+            owned_by_compute: false,
+            is_absent: false,
+            extra: self.extra.clone(),
+        }
+    }
+}
+
 impl App {
     /// Imports a cluster with a kubeconfig, or updates the labels of one.
     ///
     /// # Errors
     /// [`wharf_core::Error::Invalid`] with every broken rule;
-    /// [`wharf_core::Error::Conflict`] for a cluster that is going.
+    /// [`wharf_core::Error::Conflict`] for a cluster that changed meanwhile.
     pub async fn managed_cluster_import(
         &self,
-        caller: &Caller,
+        _caller: &Caller,
         subscription: &str,
         group: &str,
         name: &str,
         request: ManagedClusterRequest,
     ) -> Result<Written<ManagedCluster>> {
-        let _ = (caller, subscription, group, name, request);
-        todo!()
+        let now = self.now();
+        let (subscription, group, name) =
+            (subscription.to_owned(), group.to_owned(), name.to_owned());
+        self.store()
+            .write(move |txn| {
+                Box::pin(async move {
+                    let group = find_group(txn, &subscription, &group).await?;
+                    let mut findings = Vec::new();
+                    let parsed = name.parse::<ManagedClusterName>();
+                    if let Err(error) = &parsed {
+                        findings.push(Finding::new("name", format!("`{name}` {error}")));
+                    }
+                    let known = txn
+                        .managed_cluster_get(&group.subscription, &group.name, &name)
+                        .await?;
+                    let mut operation = Operation {
+                        id: OperationId::random(),
+                        workspace: None,
+                        verb: Verb::Create,
+                        target_kind: TargetKind::ManagedCluster,
+                        target: Uuid::new_v4(),
+                        target_name: name.clone(),
+                        generation: Generation::FIRST,
+                        state: OperationState::Succeeded,
+                        step: None,
+                        created_at: now,
+                        ended_at: Some(now),
+                    };
+                    if let Some(mut cluster) = known {
+                        if request.kubeconfig.is_some() {
+                            return Err(Error::conflict(
+                                Kind::ManagedCluster,
+                                &name,
+                                "is there already; a second import needs another name",
+                            ));
+                        }
+                        cluster.spec.tags = request.tags.unwrap_or(cluster.spec.tags);
+                        cluster.generation = cluster.generation.next();
+                        cluster.observed = Observed::Reached(cluster.generation);
+                        cluster.modified_at = now;
+                        operation.verb = Verb::Update;
+                        operation.target = cluster.id;
+                        operation.generation = cluster.generation;
+                        let is_current = txn
+                            .managed_cluster_update_spec(
+                                &cluster.id,
+                                cluster.generation,
+                                &cluster.spec,
+                                now,
+                            )
+                            .await?;
+                        if !is_current {
+                            return Err(Error::conflict(
+                                Kind::ManagedCluster,
+                                &name,
+                                "was changed by somebody else at the same time; read it again",
+                            ));
+                        }
+                        txn.managed_cluster_write_observed(
+                            &cluster.id,
+                            cluster.generation,
+                            &cluster.observed,
+                        )
+                        .await?;
+                        txn.operation_insert(&operation).await?;
+                        return Ok(Written {
+                            resource: cluster,
+                            operation: operation.id,
+                            is_new: false,
+                        });
+                    }
+                    let spec = request.check(&group.location, &mut findings);
+                    let (Ok(parsed), true) = (parsed, findings.is_empty()) else {
+                        return Err(Error::Invalid(findings));
+                    };
+                    let cluster = ManagedCluster {
+                        id: operation.target,
+                        subscription: group.subscription,
+                        group: group.name,
+                        name: parsed,
+                        spec,
+                        generation: Generation::FIRST,
+                        observed: Observed::Reached(Generation::FIRST),
+                        created_at: now,
+                        modified_at: now,
+                    };
+                    txn.managed_cluster_insert(&cluster, request.kubeconfig.as_ref())
+                        .await?;
+                    txn.operation_insert(&operation).await?;
+                    Ok(Written {
+                        resource: cluster,
+                        operation: operation.id,
+                        is_new: true,
+                    })
+                })
+            })
+            .await
     }
 
     /// One cluster.
@@ -49,13 +232,17 @@ impl App {
     /// [`wharf_core::Error::NotFound`].
     pub async fn managed_cluster_get(
         &self,
-        caller: &Caller,
+        _caller: &Caller,
         subscription: &str,
         group: &str,
         name: &str,
     ) -> Result<ManagedCluster> {
-        let _ = (caller, subscription, group, name);
-        todo!()
+        let mut session = self.store().read().await?;
+        let group = find_group(&mut session, subscription, group).await?;
+        session
+            .managed_cluster_get(&group.subscription, &group.name, name)
+            .await?
+            .ok_or_else(|| Error::not_found(Kind::ManagedCluster, name))
     }
 
     /// The clusters of a subscription, or of one of its groups.
@@ -64,11 +251,23 @@ impl App {
     /// [`wharf_core::Error::NotFound`] for the subscription or group.
     pub async fn managed_cluster_list(
         &self,
-        caller: &Caller,
+        _caller: &Caller,
         subscription: &str,
         group: Option<&str>,
     ) -> Result<Vec<ManagedCluster>> {
-        let _ = (caller, subscription, group);
-        todo!()
+        let mut session = self.store().read().await?;
+        let subscription_id = match group {
+            Some(group) => {
+                find_group(&mut session, subscription, group)
+                    .await?
+                    .subscription
+            }
+            None => find_subscription(&mut session, subscription).await?.id,
+        };
+        let mut clusters = session.managed_cluster_list(&subscription_id).await?;
+        if let Some(group) = group {
+            clusters.retain(|cluster| cluster.group.eq_ignore_ascii_case(group));
+        }
+        Ok(clusters)
     }
 }

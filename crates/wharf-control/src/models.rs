@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 use wharf_core::{
-    Result,
-    model::{Asset, AssetArtifact, Model},
+    Error, Kind, Result,
+    finding::Finding,
+    model::{Artifact, Asset, AssetArtifact, Model, ModelId, ModelSpec, check_relative_path},
+    name::ModelName,
     workspace::{Caller, WorkspacePath},
 };
 
-use crate::{App, Listed, Page};
+use wharf_store::Session;
+
+use crate::{App, Listed, Page, labels, places::find_workspace};
 
 /// A registration as parsed. `extra` goes back as it came.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -66,6 +70,57 @@ pub struct ModelChange {
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
+/// Most artifacts or prefixes of an asset.
+const MOST_ASSET_ARTIFACTS: usize = 1_000;
+/// Longest name of an asset, description or other free text, in bytes.
+const LONGEST_TEXT: usize = 32_768;
+/// Most files of one model.
+pub(crate) const MOST_FILES: u32 = 10_000;
+/// The scheme of a model's URL.
+const ASSET_URL: &str = "aml://asset/";
+/// Frameworks that the SDK knows (`Model.Framework`).
+const FRAMEWORKS: [&str; 7] = [
+    "Custom",
+    "TensorFlow",
+    "ScikitLearn",
+    "Onnx",
+    "TfKeras",
+    "PyTorch",
+    "Multi",
+];
+
+/// The uploaded files of an asset, each with its path relative to the folder that
+/// the prefix is in: what a model's version folder holds.
+pub(crate) async fn asset_files(
+    session: &mut Session,
+    workspace: &Uuid,
+    asset: &Asset,
+) -> Result<Vec<(String, Artifact)>> {
+    let mut files = Vec::new();
+    for entry in &asset.artifacts {
+        let (AssetArtifact::Prefix(path) | AssetArtifact::Path(path)) = entry;
+        let path = path.trim_end_matches('/');
+        let parent = path.rfind('/').map_or(0, |slash| slash + 1);
+        let found = session
+            .artifact_list(workspace, path, None, MOST_FILES + 1)
+            .await?;
+        for artifact in found {
+            let whole = artifact.path.to_string();
+            files.push((whole[parent..].to_owned(), artifact));
+        }
+    }
+    Ok(files)
+}
+
+fn check_text(field: &str, text: Option<&String>, findings: &mut Vec<Finding>) {
+    if text.is_some_and(|text| text.len() > LONGEST_TEXT) {
+        findings.push(Finding::new(
+            field,
+            format!("has more than {LONGEST_TEXT} bytes"),
+        ));
+    }
+}
+
 impl App {
     /// Makes an asset of artifacts.
     ///
@@ -73,13 +128,50 @@ impl App {
     /// [`wharf_core::Error::Invalid`] when it names none or too many.
     pub async fn asset_create(
         &self,
-        caller: &Caller,
+        _caller: &Caller,
         path: &WorkspacePath,
         name: &str,
         artifacts: Vec<AssetArtifact>,
     ) -> Result<Asset> {
-        let _ = (caller, path, name, artifacts);
-        todo!()
+        let mut findings = Vec::new();
+        if !(1..=MOST_ASSET_ARTIFACTS).contains(&artifacts.len()) {
+            findings.push(Finding::new(
+                "artifacts",
+                format!(
+                    "must have 1 to {MOST_ASSET_ARTIFACTS} entries, has {}",
+                    artifacts.len()
+                ),
+            ));
+        }
+        check_text("name", Some(&name.to_owned()), &mut findings);
+        for entry in artifacts.iter().take(MOST_ASSET_ARTIFACTS) {
+            let (field, text) = match entry {
+                AssetArtifact::Prefix(text) => ("artifacts.prefix", text),
+                AssetArtifact::Path(text) => ("artifacts.id", text),
+            };
+            if let Err(error) = check_relative_path(text.trim_end_matches('/')) {
+                findings.push(Finding::new(field, format!("`{text}` {error}")));
+            }
+        }
+        if !findings.is_empty() {
+            return Err(Error::Invalid(findings));
+        }
+        let asset = Asset {
+            id: Uuid::new_v4(),
+            name: name.to_owned(),
+            artifacts,
+            created_at: self.now(),
+        };
+        let (made, path) = (asset.clone(), path.clone());
+        self.store()
+            .write::<_, Error, _>(move |txn| {
+                Box::pin(async move {
+                    let workspace = find_workspace(txn, &path).await?;
+                    Ok(txn.asset_insert(&workspace.id, &made).await?)
+                })
+            })
+            .await?;
+        Ok(asset)
     }
 
     /// One asset.
@@ -88,12 +180,18 @@ impl App {
     /// [`wharf_core::Error::NotFound`].
     pub async fn asset_get(
         &self,
-        caller: &Caller,
+        _caller: &Caller,
         path: &WorkspacePath,
-        id: Uuid,
+        id: &str,
     ) -> Result<Asset> {
-        let _ = (caller, path, id);
-        todo!()
+        let missing = || Error::not_found(Kind::Asset, id);
+        let mut session = self.store().read().await?;
+        let workspace = find_workspace(&mut session, path).await?;
+        let key: Uuid = id.parse().map_err(|_| missing())?;
+        session
+            .asset_get(&workspace.id, &key)
+            .await?
+            .ok_or_else(missing)
     }
 
     /// Registers the next version of a model.
@@ -107,8 +205,54 @@ impl App {
         path: &WorkspacePath,
         request: ModelRequest,
     ) -> Result<Model> {
-        let _ = (caller, path, request);
-        todo!()
+        let mut findings = Vec::new();
+        let name = request.name.parse::<ModelName>();
+        if let Err(error) = &name {
+            findings.push(Finding::new("name", format!("`{}` {error}", request.name)));
+        }
+        let mut session = self.store().read().await?;
+        let workspace = find_workspace(&mut session, path).await?;
+        let asset = check_asset(&mut session, &workspace.id, &request, &mut findings).await?;
+        drop(session);
+        check_text("description", request.description.as_ref(), &mut findings);
+        labels::check("kvTags", &request.tags, &mut findings);
+        labels::check("properties", &request.properties, &mut findings);
+        if let Some(framework) = &request.framework
+            && !FRAMEWORKS.contains(&framework.as_str())
+        {
+            findings.push(Finding::new(
+                "framework",
+                format!("`{framework}` must be one of {}", FRAMEWORKS.join(", ")),
+            ));
+        }
+        let (Ok(name), Some(asset), true) = (name, asset, findings.is_empty()) else {
+            return Err(Error::Invalid(findings));
+        };
+        let spec = ModelSpec {
+            url: request.url,
+            asset,
+            mime_type: request
+                .mime_type
+                .unwrap_or_else(|| "application/json".to_owned()),
+            unpack: request.unpack,
+            description: request.description,
+            tags: request.tags,
+            properties: request.properties,
+            framework: request.framework,
+            framework_version: request.framework_version,
+            extra: request.extra,
+        };
+        let created_by = caller.principal.display_name.clone();
+        let now = self.now();
+        self.store()
+            .write::<_, Error, _>(move |txn| {
+                Box::pin(async move {
+                    Ok(txn
+                        .model_insert(&workspace.id, &name, &spec, &created_by, now)
+                        .await?)
+                })
+            })
+            .await
     }
 
     /// One model by `name:version`.
@@ -117,12 +261,13 @@ impl App {
     /// [`wharf_core::Error::NotFound`].
     pub async fn model_get(
         &self,
-        caller: &Caller,
+        _caller: &Caller,
         path: &WorkspacePath,
         id: &str,
     ) -> Result<Model> {
-        let _ = (caller, path, id);
-        todo!()
+        let mut session = self.store().read().await?;
+        let workspace = find_workspace(&mut session, path).await?;
+        find_model(&mut session, &workspace.id, id).await
     }
 
     /// The models of a workspace, newest first within a name.
@@ -131,13 +276,44 @@ impl App {
     /// [`wharf_core::Error::NotFound`] for the workspace.
     pub async fn model_list(
         &self,
-        caller: &Caller,
+        _caller: &Caller,
         path: &WorkspacePath,
         query: &ModelQuery,
         page: &Page,
     ) -> Result<Listed<Model>> {
-        let _ = (caller, path, query, page);
-        todo!()
+        let mut session = self.store().read().await?;
+        let workspace = find_workspace(&mut session, path).await?;
+        let mut after = match page.after.as_deref().map(str::parse::<ModelId>) {
+            None => None,
+            Some(Ok(after)) => Some(after),
+            Some(Err(_)) => {
+                return Err(Error::invalid(
+                    "$skipToken",
+                    "is not one that this list gave",
+                ));
+            }
+        };
+        let wanted = page.look_ahead();
+        let mut found: Vec<Model> = Vec::new();
+        loop {
+            let batch = session
+                .model_list(&workspace.id, query.name.as_deref(), after.as_ref(), wanted)
+                .await?;
+            let is_last = batch.len() < wanted as usize;
+            for model in batch {
+                let is_newest = after
+                    .as_ref()
+                    .is_none_or(|after| after.name != model.id.name);
+                after = Some(model.id.clone());
+                if query.matches(&model) && (is_newest || !query.latest_only) {
+                    found.push(model);
+                }
+            }
+            if is_last || found.len() >= wanted as usize {
+                break;
+            }
+        }
+        Ok(page.listed(found, |model| model.id.to_string()))
     }
 
     /// Changes what is said of a model.
@@ -146,26 +322,131 @@ impl App {
     /// [`wharf_core::Error::Invalid`], [`wharf_core::Error::NotFound`].
     pub async fn model_update(
         &self,
-        caller: &Caller,
+        _caller: &Caller,
         path: &WorkspacePath,
         id: &str,
         change: ModelChange,
     ) -> Result<Model> {
-        let _ = (caller, path, id, change);
-        todo!()
+        let (path, id, now) = (path.clone(), id.to_owned(), self.now());
+        self.store()
+            .write(move |txn| {
+                Box::pin(async move {
+                    let workspace = find_workspace(txn, &path).await?;
+                    let mut model = find_model(txn, &workspace.id, &id).await?;
+                    let mut findings = Vec::new();
+                    check_text("description", change.description.as_ref(), &mut findings);
+                    labels::check("kvTags", &change.tags, &mut findings);
+                    labels::check("properties", &change.properties, &mut findings);
+                    labels::check_only_added(
+                        "properties",
+                        &model.spec.properties,
+                        &change.properties,
+                        &mut findings,
+                    );
+                    if !findings.is_empty() {
+                        return Err(Error::Invalid(findings));
+                    }
+                    model.spec.description = change.description;
+                    model.spec.tags = change.tags;
+                    model.spec.properties = change.properties;
+                    model.spec.extra = change.extra;
+                    model.modified_at = now;
+                    txn.model_update(&model.uuid, &model.spec, now).await?;
+                    Ok(model)
+                })
+            })
+            .await
     }
 
     /// Deletes a model version; `false` when there was none.
     ///
     /// # Errors
-    /// [`wharf_core::Error::Conflict`] naming the services that use it.
+    /// [`wharf_core::Error::Precondition`] naming the services that use it.
     pub async fn model_delete(
         &self,
-        caller: &Caller,
+        _caller: &Caller,
         path: &WorkspacePath,
         id: &str,
     ) -> Result<bool> {
-        let _ = (caller, path, id);
-        todo!()
+        let (path, id) = (path.clone(), id.to_owned());
+        self.store()
+            .write(move |txn| {
+                Box::pin(async move {
+                    let workspace = find_workspace(txn, &path).await?;
+                    let model = match find_model(txn, &workspace.id, &id).await {
+                        Err(Error::NotFound { .. }) => return Ok(false),
+                        found => found?,
+                    };
+                    let users = txn.model_used_by(&workspace.id, &model.id).await?;
+                    if !users.is_empty() {
+                        return Err(Error::Precondition {
+                            why: format!(
+                                "model `{}` is used by the services {}; delete or update them \
+                                 first",
+                                model.id,
+                                users.join(", ")
+                            ),
+                        });
+                    }
+                    Ok(txn.model_delete(&model.uuid).await?)
+                })
+            })
+            .await
     }
+}
+
+impl ModelQuery {
+    fn matches(&self, model: &Model) -> bool {
+        let spec = &model.spec;
+        let is = |wanted: &Option<String>, actual: Option<&str>| {
+            wanted
+                .as_deref()
+                .is_none_or(|wanted| actual == Some(wanted))
+        };
+        let run = spec.extra.get("runId").and_then(|run| run.as_str());
+        is(&self.framework, spec.framework.as_deref())
+            && is(&self.run_id, run)
+            && labels::match_all(&self.tags, &spec.tags)
+            && labels::match_all(&self.properties, &spec.properties)
+    }
+}
+
+pub(crate) async fn find_model(session: &mut Session, workspace: &Uuid, id: &str) -> Result<Model> {
+    let missing = || Error::not_found(Kind::Model, id);
+    let key: ModelId = id.parse().map_err(|_| missing())?;
+    session
+        .model_get(workspace, &key)
+        .await?
+        .ok_or_else(missing)
+}
+
+/// The asset behind a registration's URL; what is wrong with it goes to `findings`.
+async fn check_asset(
+    session: &mut Session,
+    workspace: &Uuid,
+    request: &ModelRequest,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<Uuid>> {
+    let url = &request.url;
+    let mut refuse = |message: String| findings.push(Finding::new("url", message));
+    let key = url.strip_prefix(ASSET_URL).and_then(|id| id.parse().ok());
+    let Some(key) = key else {
+        refuse(format!("`{url}` must have the form {ASSET_URL}ID"));
+        return Ok(None);
+    };
+    let Some(asset) = session.asset_get(workspace, &key).await? else {
+        refuse(format!("there is no asset `{key}` in this workspace"));
+        return Ok(None);
+    };
+    let files = asset_files(session, workspace, &asset).await?;
+    if files.is_empty() {
+        refuse(format!(
+            "the asset `{key}` has no uploaded file; upload its files first"
+        ));
+    } else if files.len() > MOST_FILES as usize {
+        refuse(format!(
+            "the asset `{key}` has more than {MOST_FILES} files"
+        ));
+    }
+    Ok(Some(key))
 }

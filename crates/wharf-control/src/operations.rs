@@ -2,21 +2,22 @@
 
 use jiff::Timestamp;
 use wharf_core::{
-    Result,
-    operation::Operation,
+    Error, Kind, Result,
+    operation::{Operation, OperationId},
     workspace::{Caller, WorkspacePath},
 };
 
-use crate::App;
+use crate::{App, places::find_workspace};
 
 /// A part of an operation's log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OperationLog {
     /// Lines with their times, in order.
     pub lines: Vec<(Timestamp, String)>,
-    /// Bytes read so far: where the next read begins.
-    pub next: u64,
 }
+
+/// Most lines of one answer.
+const MOST_LINES: usize = 10_000;
 
 impl App {
     /// One operation; within a workspace when `path` is given.
@@ -25,12 +26,22 @@ impl App {
     /// [`wharf_core::Error::NotFound`], also for an operation of another workspace.
     pub async fn operation_get(
         &self,
-        caller: &Caller,
+        _caller: &Caller,
         path: Option<&WorkspacePath>,
         id: &str,
     ) -> Result<Operation> {
-        let _ = (caller, path, id);
-        todo!()
+        let missing = || Error::not_found(Kind::Operation, id);
+        let key: OperationId = id.parse().map_err(|_| missing())?;
+        let mut session = self.store().read().await?;
+        let workspace = match path {
+            Some(path) => Some(find_workspace(&mut session, path).await?.id),
+            None => None,
+        };
+        let operation = session.operation_get(key).await?.ok_or_else(missing)?;
+        if workspace.is_some() && operation.workspace != workspace {
+            return Err(missing());
+        }
+        Ok(operation)
     }
 
     /// The operation's log, skipping the first `skip` lines; at most 10,000 lines.
@@ -44,7 +55,11 @@ impl App {
         id: &str,
         skip: usize,
     ) -> Result<OperationLog> {
-        let _ = (caller, path, id, skip);
-        todo!()
+        let operation = self.operation_get(caller, Some(path), id).await?;
+        let logs = self.inner.logs.clone();
+        let lines = tokio::task::spawn_blocking(move || logs.read(operation.id, skip, MOST_LINES))
+            .await
+            .map_err(Error::internal)??;
+        Ok(OperationLog { lines })
     }
 }

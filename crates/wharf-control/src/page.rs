@@ -30,6 +30,24 @@ impl Page {
     pub fn first(limit: u32) -> Self {
         Self { after: None, limit }
     }
+
+    fn bounded(&self) -> u32 {
+        self.limit.clamp(1, Self::MOST)
+    }
+
+    /// How many to ask the store for: one more than wanted tells whether there is a
+    /// next page.
+    pub(crate) fn look_ahead(&self) -> u32 {
+        self.bounded() + 1
+    }
+
+    /// Cuts what was found with [`Page::look_ahead`] to the page.
+    pub(crate) fn listed<T>(&self, mut found: Vec<T>, key: impl Fn(&T) -> String) -> Listed<T> {
+        let wanted = self.bounded() as usize;
+        let next = (found.len() > wanted).then(|| key(&found[wanted - 1]));
+        found.truncate(wanted);
+        Listed { items: found, next }
+    }
 }
 
 /// A part of a list.

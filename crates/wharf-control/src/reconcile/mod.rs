@@ -1,1 +1,139 @@
-//! The loops.
+//! The loops that make things so.
+//!
+//! A reconciler takes keys, never changes: it loads what should be and what is,
+//! does one step, and comes again. It is woken by a signal and by a timer; the
+//! timer is the retry. Killed anywhere, it ends the same, since every step is
+//! safe to repeat.
+//!
+//! - [`wake`]: which keys are due, and the loop over them
+//! - [`compute`]: attach, detach; [`endpoint`]: environment, replicas, route
+//! - [`decide`]: the pure decision of an endpoint's next step
+//! - [`log`]: lines for whoever waits
+
+mod compute;
+pub(crate) mod decide;
+mod endpoint;
+mod log;
+mod wake;
+
+use std::time::Duration;
+
+use tokio::sync::{broadcast::error::RecvError, watch};
+use wharf_core::Error;
+
+pub(crate) use wake::Wake;
+
+use crate::App;
+
+/// How often everything unsettled is looked at again, signal or not.
+const RESYNC: Duration = Duration::from_secs(30);
+
+/// What a step leaves to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum After {
+    /// Nothing until the next signal.
+    Done,
+    /// Look again after this time at the latest.
+    Again(Duration),
+}
+
+/// Why a step did not get to its end; it is tried again with back-off.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StepError {
+    #[error(transparent)]
+    Core(#[from] Error),
+    #[error("{0}")]
+    Backend(#[from] wharf_core::backend::BackendError),
+    /// Stopped on purpose at a fault point of a test.
+    #[error("stopped at {0}")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "made by fault points in tests"))]
+    Stopped(&'static str),
+}
+
+impl From<wharf_store::StoreError> for StepError {
+    fn from(error: wharf_store::StoreError) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+/// Stops here when a test says so, as a kill would; nothing otherwise.
+macro_rules! fault_point {
+    ($name:literal) => {
+        #[cfg(test)]
+        fail::fail_point!($name, |_| Err($crate::reconcile::StepError::Stopped($name)));
+    };
+}
+pub(crate) use fault_point;
+
+/// Runs all reconcilers until `shutdown` turns true.
+pub(crate) async fn run(app: &App, shutdown: watch::Receiver<bool>) {
+    let (computes, endpoints) = (&app.inner.computes, &app.inner.endpoints);
+    tokio::join!(
+        computes.run(shutdown.clone(), |key| {
+            let app = app.clone();
+            async move { compute::step(&app, key).await }
+        }),
+        endpoints.run(shutdown.clone(), |key| {
+            let app = app.clone();
+            async move { endpoint::step(&app, key).await }
+        }),
+        resync(app, shutdown.clone()),
+        follow_backend(app, shutdown),
+    );
+}
+
+/// Wakes everything at the start, and what is unsettled from time to time.
+async fn resync(app: &App, mut shutdown: watch::Receiver<bool>) {
+    let mut is_start = true;
+    loop {
+        if let Err(error) = wake_unsettled(app, is_start).await {
+            tracing::warn!(%error, "what is unsettled could not be listed");
+        } else {
+            is_start = false;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(RESYNC) => {}
+            _ = shutdown.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+async fn wake_unsettled(app: &App, all: bool) -> Result<(), Error> {
+    let mut session = app.store().read().await?;
+    let endpoints = if all {
+        session.endpoint_ids().await?
+    } else {
+        session.endpoint_unsettled().await?
+    };
+    for key in session.compute_unsettled().await? {
+        app.inner.computes.wake(key);
+    }
+    for key in endpoints {
+        app.inner.endpoints.wake(key);
+    }
+    Ok(())
+}
+
+/// Wakes an endpoint when a replica of it changes.
+async fn follow_backend(app: &App, mut shutdown: watch::Receiver<bool>) {
+    let mut changes = app.inner.backend_changes.subscribe();
+    loop {
+        let change = tokio::select! {
+            change = changes.recv() => change,
+            _ = shutdown.wait_for(|stop| *stop) => return,
+        };
+        match change {
+            Ok(key) => {
+                if let Some(endpoint) = app.inner.endpoints.owner_of(&key.deployment) {
+                    app.inner.endpoints.wake(endpoint);
+                }
+            }
+            Err(RecvError::Lagged(_)) => {
+                if let Err(error) = wake_unsettled(app, true).await {
+                    tracing::warn!(%error, "endpoints could not be listed");
+                }
+            }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}

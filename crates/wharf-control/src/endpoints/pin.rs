@@ -1,0 +1,252 @@
+//! From a checked request to a spec: what it names is looked up, its files are
+//! pinned by digest, and whoever will run it is asked whether it can.
+
+use uuid::Uuid;
+use wharf_core::{
+    Error, Result,
+    compute::Compute,
+    deployment::{CodeFile, DeploymentSpec, PinnedFile, PinnedModel, Template},
+    endpoint::{Endpoint, EndpointSpec},
+    endpoint_request::{CheckedCode, CheckedEndpoint, EndpointRequest},
+    finding::Finding,
+    model::ModelId,
+    resource::Observed,
+    workspace::Workspace,
+};
+use wharf_store::Session;
+
+use crate::{
+    App, labels,
+    models::{MOST_FILES, asset_files},
+};
+
+/// All traffic, in hundredths of a percent.
+const ALL_TRAFFIC: u32 = 10_000;
+const ENVIRONMENT: &str = "environmentImageRequest.environment";
+const MODELS: &str = "environmentImageRequest.modelIds";
+const ASSETS: &str = "environmentImageRequest.assets";
+/// The variable that names the entry script (the SDK sets it).
+const ENTRY_SCRIPT: &str = "AZUREML_ENTRY_SCRIPT";
+
+/// Looks up what a request names; what is not there becomes a finding.
+struct Pin<'a> {
+    session: &'a mut Session,
+    workspace: &'a Workspace,
+    findings: Vec<Finding>,
+}
+
+impl Pin<'_> {
+    fn refuse(&mut self, field: &str, message: String) {
+        self.findings.push(Finding::new(field, message));
+    }
+
+    async fn compute(&mut self, name: &str) -> Result<Option<Compute>> {
+        let found = self.session.compute_get(&self.workspace.id, name).await?;
+        let Some(compute) = found else {
+            let there = self
+                .session
+                .compute_list(&self.workspace.id, None, 20)
+                .await?;
+            let names: Vec<_> = there.iter().map(|compute| compute.name.as_str()).collect();
+            self.refuse(
+                "computeName",
+                format!(
+                    "there is no compute `{name}` in workspace `{}`; {}",
+                    self.workspace.name,
+                    if names.is_empty() {
+                        "create or attach one first".to_owned()
+                    } else {
+                        format!("there are: {}", names.join(", "))
+                    }
+                ),
+            );
+            return Ok(None);
+        };
+        if compute.spec.removal.is_some() {
+            self.refuse("computeName", format!("compute `{name}` is being removed"));
+        } else if let Observed::Failed { failure, .. } = &compute.observed {
+            let message = format!("compute `{name}` has failed: {}", failure.message);
+            self.refuse("computeName", message);
+        }
+        Ok(Some(compute))
+    }
+
+    async fn model(&mut self, id: &ModelId) -> Result<Option<PinnedModel>> {
+        let Some(model) = self.session.model_get(&self.workspace.id, id).await? else {
+            self.refuse(
+                MODELS,
+                format!(
+                    "there is no model `{id}` in workspace `{}`",
+                    self.workspace.name
+                ),
+            );
+            return Ok(None);
+        };
+        let asset = self
+            .session
+            .asset_get(&self.workspace.id, &model.spec.asset)
+            .await?;
+        let Some(asset) = asset else {
+            self.refuse(MODELS, format!("the files of model `{id}` are gone"));
+            return Ok(None);
+        };
+        let found = asset_files(self.session, &self.workspace.id, &asset).await?;
+        if found.is_empty() || found.len() > MOST_FILES as usize {
+            let count = found.len();
+            self.refuse(
+                MODELS,
+                format!("model `{id}` has {count} files; 1 to {MOST_FILES} can be deployed"),
+            );
+            return Ok(None);
+        }
+        let files = found.into_iter().filter_map(|(path, artifact)| {
+            artifact.content.map(|content| PinnedFile {
+                path,
+                digest: content.digest,
+                size: content.size,
+            })
+        });
+        Ok(Some(PinnedModel {
+            id: id.clone(),
+            framework: model.spec.framework,
+            framework_version: model.spec.framework_version,
+            unpack: model.spec.unpack,
+            files: files.collect(),
+        }))
+    }
+
+    async fn code(&mut self, code: &CheckedCode) -> Result<Option<CodeFile>> {
+        let found = self
+            .session
+            .artifact_get(&self.workspace.id, &code.artifact)
+            .await?;
+        let Some(content) = found.and_then(|artifact| artifact.content) else {
+            self.refuse(
+                ASSETS,
+                format!(
+                    "`{}` (`aml://artifact/{}`) was not uploaded",
+                    code.name, code.artifact
+                ),
+            );
+            return Ok(None);
+        };
+        Ok(Some(CodeFile {
+            name: code.name.clone(),
+            digest: content.digest,
+            size: content.size,
+            unpack: code.unpack,
+        }))
+    }
+
+    fn entry_script(&mut self, checked: &CheckedEndpoint) {
+        let variable = format!("{ENVIRONMENT}.environmentVariables.{ENTRY_SCRIPT}");
+        match checked.environment.variables.get(ENTRY_SCRIPT) {
+            Some(script) => {
+                let is_there = checked
+                    .code
+                    .iter()
+                    .any(|code| code.unpack || code.name == *script);
+                if let Err(error) = wharf_core::model::check_relative_path(script) {
+                    self.refuse(&variable, format!("`{script}` {error}"));
+                } else if !is_there {
+                    self.refuse(&variable, format!("`{script}` is not among the assets"));
+                }
+            }
+            None if checked.driver.is_none() => self.refuse(
+                &variable,
+                "is missing; it names the entry script, relative to the application folder"
+                    .to_owned(),
+            ),
+            None => {}
+        }
+    }
+}
+
+impl App {
+    /// The spec that `request` asks for, with everything it names looked up. The
+    /// deployment of `known` keeps its id.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with every broken rule.
+    pub(super) async fn pin(
+        &self,
+        workspace: &Workspace,
+        request: &EndpointRequest,
+        known: Option<&Endpoint>,
+    ) -> Result<EndpointSpec> {
+        let mut findings = Vec::new();
+        let Some(checked) = request.check(&mut findings) else {
+            return Err(Error::Invalid(findings));
+        };
+        if let Err(refused) = self.inner.environments.check(&checked.environment) {
+            findings.extend(refused.into_iter().map(|finding| {
+                Finding::new(format!("{ENVIRONMENT}.{}", finding.field), finding.message)
+            }));
+        }
+        if let Some(known) = known {
+            labels::check_only_added(
+                "properties",
+                &known.spec.properties,
+                &request.properties,
+                &mut findings,
+            );
+        }
+        let mut session = self.store().read().await?;
+        let mut pin = Pin {
+            session: &mut session,
+            workspace,
+            findings,
+        };
+        let compute = pin.compute(checked.compute_name.as_str()).await?;
+        let mut models = Vec::with_capacity(checked.models.len());
+        for id in &checked.models {
+            models.extend(pin.model(id).await?);
+        }
+        let mut code = Vec::with_capacity(checked.code.len());
+        for file in &checked.code {
+            code.extend(pin.code(file).await?);
+        }
+        pin.entry_script(&checked);
+        let mut findings = pin.findings;
+        // The connection goes back before files are looked into.
+        drop(session);
+        let template = Template {
+            models,
+            code,
+            driver: checked.driver,
+            environment: checked.environment,
+            resources: checked.resources,
+            concurrency: checked.concurrency,
+            scoring_timeout: checked.scoring_timeout,
+            namespace: checked.namespace,
+        };
+        let preflight = self.inner.backend.preflight(&template).await;
+        findings.extend(preflight.map_err(|error| Error::Unavailable {
+            what: "the cluster",
+            inside: error.to_string(),
+        })?);
+        let (Some(compute), true) = (compute, findings.is_empty()) else {
+            return Err(Error::Invalid(findings));
+        };
+        let known_deployment = known.and_then(|known| known.spec.deployments.first());
+        Ok(EndpointSpec {
+            compute: compute.id,
+            compute_name: compute.name,
+            authentication: checked.authentication,
+            description: request.description.clone(),
+            tags: request.tags.clone(),
+            properties: request.properties.clone(),
+            deployments: vec![DeploymentSpec {
+                id: known_deployment.map_or_else(Uuid::new_v4, |deployment| deployment.id),
+                name: checked.name,
+                weight: ALL_TRAFFIC,
+                template,
+                scaling: checked.scaling,
+                max_wait: checked.max_wait,
+                liveness: checked.liveness,
+            }],
+            is_absent: false,
+            document: request.document.clone(),
+        })
+    }
+}

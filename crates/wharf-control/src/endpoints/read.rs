@@ -1,0 +1,171 @@
+//! Use cases that read endpoints.
+
+use wharf_core::{
+    Error, Kind, Result,
+    backend::BackendError,
+    deployment::WorkloadKey,
+    endpoint::Endpoint,
+    model::Model,
+    operation::OperationId,
+    workspace::{Caller, WorkspacePath},
+};
+
+use super::EndpointQuery;
+use crate::{App, Listed, Page, labels, places::find_workspace};
+
+/// Most lines of an answer with logs.
+const MOST_LOG_LINES: usize = 100_000;
+
+impl EndpointQuery {
+    fn matches(&self, endpoint: &Endpoint) -> bool {
+        let spec = &endpoint.spec;
+        let mut models = spec.deployments.iter().flat_map(|it| &it.template.models);
+        let has_name = self
+            .model_name
+            .as_deref()
+            .is_none_or(|name| models.clone().any(|model| model.id.name.as_str() == name));
+        has_name
+            && self
+                .model_id
+                .as_deref()
+                .is_none_or(|id| models.any(|model| model.id.to_string() == id))
+            && labels::match_all(&self.tags, &spec.tags)
+            && labels::match_all(&self.properties, &spec.properties)
+    }
+}
+
+impl App {
+    /// One endpoint.
+    ///
+    /// # Errors
+    /// [`wharf_core::Error::NotFound`].
+    pub async fn endpoint_get(
+        &self,
+        _caller: &Caller,
+        path: &WorkspacePath,
+        name: &str,
+    ) -> Result<Endpoint> {
+        let mut session = self.store().read().await?;
+        let workspace = find_workspace(&mut session, path).await?;
+        session
+            .endpoint_get(&workspace.id, name)
+            .await?
+            .ok_or_else(|| Error::not_found(Kind::Endpoint, name))
+    }
+
+    /// The registered models that the endpoint's deployments use, as far as they are
+    /// still registered.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn endpoint_models(&self, endpoint: &Endpoint) -> Result<Vec<Model>> {
+        let mut session = self.store().read().await?;
+        let mut models = Vec::new();
+        for deployment in &endpoint.spec.deployments {
+            for model in &deployment.template.models {
+                models.extend(session.model_get(&endpoint.workspace, &model.id).await?);
+            }
+        }
+        Ok(models)
+    }
+
+    /// The endpoints of a workspace, by name.
+    ///
+    /// # Errors
+    /// [`wharf_core::Error::NotFound`] for the workspace.
+    pub async fn endpoint_list(
+        &self,
+        _caller: &Caller,
+        path: &WorkspacePath,
+        query: &EndpointQuery,
+        page: &Page,
+    ) -> Result<Listed<Endpoint>> {
+        let mut session = self.store().read().await?;
+        let workspace = find_workspace(&mut session, path).await?;
+        let wanted = page.look_ahead();
+        let mut after = page.after.clone();
+        let mut found: Vec<Endpoint> = Vec::new();
+        loop {
+            let batch = session
+                .endpoint_list(&workspace.id, after.as_deref(), wanted)
+                .await?;
+            let is_last = batch.len() < wanted as usize;
+            after = batch.last().map(|endpoint| endpoint.name.to_string());
+            found.extend(batch.into_iter().filter(|endpoint| query.matches(endpoint)));
+            if is_last || found.len() >= wanted as usize {
+                break;
+            }
+        }
+        Ok(page.listed(found, |endpoint| endpoint.name.to_string()))
+    }
+
+    /// The last `tail` lines of the replicas' logs; while there are none, the log of
+    /// the operation that makes them.
+    ///
+    /// # Errors
+    /// [`wharf_core::Error::NotFound`].
+    pub async fn endpoint_logs(
+        &self,
+        caller: &Caller,
+        path: &WorkspacePath,
+        name: &str,
+        tail: usize,
+    ) -> Result<String> {
+        let endpoint = self.endpoint_get(caller, path, name).await?;
+        let tail = tail.clamp(1, MOST_LOG_LINES);
+        let mut keys = Vec::new();
+        for deployment in &endpoint.spec.deployments {
+            keys.push(WorkloadKey {
+                deployment: deployment.id,
+                revision: deployment.template.revision(),
+            });
+            let status = endpoint.status.deployments.get(&deployment.id);
+            keys.extend(
+                status
+                    .and_then(|status| status.serving.as_ref())
+                    .map(|target| target.workload.clone()),
+            );
+        }
+        for key in &keys {
+            match self.inner.backend.logs(key, tail).await {
+                Ok(text) if !text.is_empty() => return Ok(text),
+                Ok(_) | Err(BackendError::Refused { .. } | BackendError::Owned(_)) => {}
+                Err(BackendError::Unavailable(inside)) => {
+                    tracing::debug!(%inside, workload = %key, "no log of a replica yet");
+                }
+            }
+        }
+        let Some(operation) = self.endpoint_operation(&endpoint).await? else {
+            return Ok(String::new());
+        };
+        let logs = self.inner.logs.clone();
+        let lines = tokio::task::spawn_blocking(move || logs.read(operation, 0, MOST_LOG_LINES))
+            .await
+            .map_err(Error::internal)??;
+        let skip = lines.len().saturating_sub(tail);
+        Ok(lines
+            .into_iter()
+            .skip(skip)
+            .map(|(_, line)| line + "\n")
+            .collect())
+    }
+
+    /// The operation that the newest change of the endpoint started.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn endpoint_operation(&self, endpoint: &Endpoint) -> Result<Option<OperationId>> {
+        let mut session = self.store().read().await?;
+        Ok(session
+            .operation_at(&endpoint.id, endpoint.generation)
+            .await?)
+    }
+
+    /// Where the endpoint is scored, `https://HOST:PORT/api/v1/service/NAME/score`.
+    pub fn scoring_uri(&self, endpoint: &Endpoint) -> String {
+        format!(
+            "{}/api/v1/service/{}/score",
+            self.inner.scoring_url, endpoint.name
+        )
+    }
+}

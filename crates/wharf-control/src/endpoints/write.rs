@@ -1,0 +1,340 @@
+//! Use cases that write endpoints.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+use wharf_core::{
+    Error, Kind, Result,
+    endpoint::{Endpoint, EndpointSpec, EndpointStatus},
+    endpoint_request::EndpointRequest,
+    keys::EndpointKeys,
+    name::EndpointName,
+    operation::{Operation, OperationId, OperationState, TargetKind, Verb},
+    resource::Generation,
+    workspace::{Caller, WorkspacePath},
+};
+use wharf_store::Txn;
+
+use super::keys::first_keys;
+use crate::{App, Written, places::find_workspace};
+
+fn conflict(name: &str, why: &str) -> Error {
+    Error::conflict(Kind::Endpoint, name, why)
+}
+
+fn taken(name: &str) -> Error {
+    conflict(
+        name,
+        "is there already; update it, delete it first, or deploy with overwrite",
+    )
+}
+
+fn going(name: &str) -> Error {
+    conflict(name, "is being deleted; wait until it is gone")
+}
+
+fn changed(name: &str) -> Error {
+    conflict(
+        name,
+        "was changed by somebody else at the same time; read it again and repeat the change",
+    )
+}
+
+fn operation(endpoint: &Endpoint, verb: Verb, generation: Generation, now: Timestamp) -> Operation {
+    Operation {
+        id: OperationId::random(),
+        workspace: Some(endpoint.workspace),
+        verb,
+        target_kind: TargetKind::Endpoint,
+        target: endpoint.id,
+        target_name: endpoint.name.to_string(),
+        generation,
+        state: OperationState::InProgress,
+        step: None,
+        created_at: now,
+        ended_at: None,
+    }
+}
+
+/// What was looked up outside of the writer must still hold inside of it.
+async fn check_compute(txn: &mut Txn, spec: &EndpointSpec) -> Result<()> {
+    match txn.compute_by_id(&spec.compute).await? {
+        Some(compute) if compute.spec.removal.is_none() => Ok(()),
+        _ => Err(Error::invalid(
+            "computeName",
+            format!("compute `{}` is being removed", spec.compute_name),
+        )),
+    }
+}
+
+async fn insert(txn: &mut Txn, endpoint: &Endpoint, keys: &EndpointKeys) -> Result<OperationId> {
+    check_compute(txn, &endpoint.spec).await?;
+    let known = txn
+        .endpoint_get(&endpoint.workspace, endpoint.name.as_str())
+        .await?;
+    if let Some(known) = known {
+        let name = known.name.as_str();
+        return Err(if known.spec.is_absent {
+            going(name)
+        } else {
+            taken(name)
+        });
+    }
+    let operation = operation(
+        endpoint,
+        Verb::Create,
+        Generation::FIRST,
+        endpoint.created_at,
+    );
+    txn.endpoint_insert(endpoint, keys).await?;
+    txn.operation_insert(&operation).await?;
+    Ok(operation.id)
+}
+
+async fn update(
+    txn: &mut Txn,
+    known: &Endpoint,
+    spec: EndpointSpec,
+    keys: Option<EndpointKeys>,
+    now: Timestamp,
+) -> Result<Written<Endpoint>> {
+    check_compute(txn, &spec).await?;
+    let generation = known.generation.next();
+    if !txn
+        .endpoint_update_spec(known, generation, &spec, now)
+        .await?
+    {
+        return Err(changed(known.name.as_str()));
+    }
+    if let Some(keys) = keys {
+        txn.endpoint_keys_put(&known.id, &keys).await?;
+    }
+    let operation = operation(known, Verb::Update, generation, now);
+    txn.operation_insert(&operation).await?;
+    Ok(Written {
+        resource: Endpoint {
+            spec,
+            generation,
+            modified_at: now,
+            ..known.clone()
+        },
+        operation: operation.id,
+        is_new: false,
+    })
+}
+
+impl App {
+    /// Whether `name` can be given to a new endpoint.
+    ///
+    /// # Errors
+    /// [`wharf_core::Error::Invalid`] or [`wharf_core::Error::Conflict`] when not.
+    pub async fn endpoint_name_check(
+        &self,
+        _caller: &Caller,
+        path: &WorkspacePath,
+        name: &str,
+    ) -> Result<()> {
+        let mut session = self.store().read().await?;
+        let workspace = find_workspace(&mut session, path).await?;
+        if let Err(error) = name.parse::<EndpointName>() {
+            return Err(Error::invalid("name", format!("`{name}` {error}")));
+        }
+        match session.endpoint_get(&workspace.id, name).await? {
+            Some(known) if known.spec.is_absent => Err(going(name)),
+            Some(_) => Err(taken(name)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the request would be accepted, without changing anything.
+    ///
+    /// # Errors
+    /// As [`App::endpoint_create`] and [`App::endpoint_update`].
+    pub async fn endpoint_check(
+        &self,
+        _caller: &Caller,
+        path: &WorkspacePath,
+        request: &EndpointRequest,
+        is_update: bool,
+    ) -> Result<()> {
+        let mut session = self.store().read().await?;
+        let workspace = find_workspace(&mut session, path).await?;
+        let known = session.endpoint_get(&workspace.id, &request.name).await?;
+        drop(session);
+        match (&known, is_update) {
+            (None, true) => return Err(Error::not_found(Kind::Endpoint, &request.name)),
+            (Some(known), false) if !request.overwrite => return Err(taken(known.name.as_str())),
+            _ => {}
+        }
+        self.pin(&workspace, request, known.as_ref()).await?;
+        Ok(())
+    }
+
+    /// Creates an endpoint with one deployment; replaces one when the request says so.
+    ///
+    /// # Errors
+    /// [`wharf_core::Error::Invalid`] with every broken rule,
+    /// [`wharf_core::Error::Conflict`] when the name is taken.
+    pub async fn endpoint_create(
+        &self,
+        caller: &Caller,
+        path: &WorkspacePath,
+        request: EndpointRequest,
+    ) -> Result<Written<Endpoint>> {
+        let mut session = self.store().read().await?;
+        let workspace = find_workspace(&mut session, path).await?;
+        let known = session.endpoint_get(&workspace.id, &request.name).await?;
+        drop(session);
+        if let Some(known) = &known {
+            if known.spec.is_absent {
+                return Err(going(known.name.as_str()));
+            }
+            if request.overwrite {
+                return self.replace(&workspace, known, request).await;
+            }
+            return Err(taken(known.name.as_str()));
+        }
+        let spec = self.pin(&workspace, &request, None).await?;
+        let Some(name) = spec.deployments.first().map(|first| first.name.clone()) else {
+            return Err(Error::internal("a spec without a deployment"));
+        };
+        let now = self.now();
+        let endpoint = Endpoint {
+            id: Uuid::new_v4(),
+            workspace: workspace.id,
+            name,
+            spec,
+            generation: Generation::FIRST,
+            status: EndpointStatus::default(),
+            created_by: caller.principal.display_name.clone(),
+            created_at: now,
+            modified_at: now,
+        };
+        let keys = first_keys(&request)?;
+        let made = endpoint.clone();
+        let operation = self
+            .store()
+            .write(move |txn| Box::pin(async move { insert(txn, &made, &keys).await }))
+            .await?;
+        self.inner.endpoints.wake(endpoint.id);
+        Ok(Written {
+            resource: endpoint,
+            operation,
+            is_new: true,
+        })
+    }
+
+    async fn replace(
+        &self,
+        workspace: &wharf_core::workspace::Workspace,
+        known: &Endpoint,
+        request: EndpointRequest,
+    ) -> Result<Written<Endpoint>> {
+        let mut request = request;
+        // Properties can only be added, also by an overwrite.
+        for (name, value) in &known.spec.properties {
+            request
+                .properties
+                .entry(name.clone())
+                .or_insert_with(|| value.clone());
+        }
+        let keys = match &request.primary_key {
+            Some(_) => Some(first_keys(&request)?),
+            None => None,
+        };
+        let spec = self.pin(workspace, &request, Some(known)).await?;
+        self.write_update(known.clone(), spec, keys).await
+    }
+
+    async fn write_update(
+        &self,
+        known: Endpoint,
+        spec: EndpointSpec,
+        keys: Option<EndpointKeys>,
+    ) -> Result<Written<Endpoint>> {
+        let now = self.now();
+        let written = self
+            .store()
+            .write(move |txn| Box::pin(async move { update(txn, &known, spec, keys, now).await }))
+            .await?;
+        self.inner.endpoints.wake(written.resource.id);
+        Ok(written)
+    }
+
+    /// Changes an endpoint to what `request` says, if it is still at `expected`.
+    ///
+    /// # Errors
+    /// As [`App::endpoint_create`]; [`wharf_core::Error::NotFound`];
+    /// [`wharf_core::Error::Conflict`] when somebody else changed it meanwhile.
+    pub async fn endpoint_update(
+        &self,
+        _caller: &Caller,
+        path: &WorkspacePath,
+        name: &str,
+        expected: Generation,
+        request: EndpointRequest,
+    ) -> Result<Written<Endpoint>> {
+        let mut session = self.store().read().await?;
+        let workspace = find_workspace(&mut session, path).await?;
+        let known = session
+            .endpoint_get(&workspace.id, name)
+            .await?
+            .ok_or_else(|| Error::not_found(Kind::Endpoint, name))?;
+        drop(session);
+        if known.spec.is_absent {
+            return Err(going(name));
+        }
+        if known.generation != expected {
+            return Err(changed(name));
+        }
+        if request.name != name {
+            return Err(Error::invalid(
+                "name",
+                format!("is `{name}` and cannot be changed"),
+            ));
+        }
+        let spec = self.pin(&workspace, &request, Some(&known)).await?;
+        self.write_update(known, spec, None).await
+    }
+
+    /// Deletes an endpoint; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`wharf_core::Error::NotFound`] for the workspace.
+    pub async fn endpoint_delete(
+        &self,
+        _caller: &Caller,
+        path: &WorkspacePath,
+        name: &str,
+    ) -> Result<Option<OperationId>> {
+        let (path, name, now) = (path.clone(), name.to_owned(), self.now());
+        let deleted = self
+            .store()
+            .write::<_, Error, _>(move |txn| {
+                Box::pin(async move {
+                    let workspace = find_workspace(txn, &path).await?;
+                    let Some(known) = txn.endpoint_get(&workspace.id, &name).await? else {
+                        return Ok(None);
+                    };
+                    if known.spec.is_absent {
+                        let under_way = txn.operation_at(&known.id, known.generation).await?;
+                        return Ok(under_way.map(|operation| (known.id, operation)));
+                    }
+                    let spec = EndpointSpec {
+                        is_absent: true,
+                        ..known.spec.clone()
+                    };
+                    let generation = known.generation.next();
+                    txn.endpoint_update_spec(&known, generation, &spec, now)
+                        .await?;
+                    let operation = operation(&known, Verb::Delete, generation, now);
+                    txn.operation_insert(&operation).await?;
+                    Ok(Some((known.id, operation.id)))
+                })
+            })
+            .await?;
+        if let Some((endpoint, _)) = deleted {
+            self.inner.endpoints.wake(endpoint);
+        }
+        Ok(deleted.map(|(_, operation)| operation))
+    }
+}

@@ -1,0 +1,59 @@
+//! Labels of models and services: limits, and matching in lists.
+
+use std::collections::BTreeMap;
+
+use wharf_core::finding::Finding;
+
+/// Most labels of a kind on one resource.
+const MOST: usize = 100;
+/// Longest name or value in bytes.
+const LONGEST: usize = 4_096;
+
+/// A label that is wanted; without a value any value will do.
+pub type Wanted = (String, Option<String>);
+
+/// Checks the limits.
+pub(crate) fn check(field: &str, labels: &BTreeMap<String, String>, findings: &mut Vec<Finding>) {
+    if labels.len() > MOST {
+        findings.push(Finding::new(
+            field,
+            format!("has {} entries; at most {MOST} are allowed", labels.len()),
+        ));
+    }
+    let is_bad = |(name, value): (&String, &String)| {
+        name.is_empty() || name.len() > LONGEST || value.len() > LONGEST
+    };
+    if labels.iter().any(is_bad) {
+        findings.push(Finding::new(
+            field,
+            format!("names and values have at most {LONGEST} bytes, names at least 1"),
+        ));
+    }
+}
+
+/// Properties can be added, never changed or removed, as the SDK documents.
+pub(crate) fn check_only_added(
+    field: &str,
+    before: &BTreeMap<String, String>,
+    after: &BTreeMap<String, String>,
+    findings: &mut Vec<Finding>,
+) {
+    for (name, value) in before {
+        if after.get(name) != Some(value) {
+            findings.push(Finding::new(
+                format!("{field}.{name}"),
+                "cannot be changed or removed: properties can only be added; use tags for what \
+                 changes",
+            ));
+        }
+    }
+}
+
+/// Whether all wanted labels are there.
+pub(crate) fn match_all(wanted: &[Wanted], labels: &BTreeMap<String, String>) -> bool {
+    wanted.iter().all(|(name, value)| {
+        labels
+            .get(name)
+            .is_some_and(|actual| value.as_ref().is_none_or(|value| value == actual))
+    })
+}

@@ -1,0 +1,146 @@
+//! What an endpoint's deployment needs next, told from what is there alone.
+
+use std::time::Duration;
+
+use wharf_core::{
+    backend::{ReplicaPhase, WorkloadObservation},
+    deployment::DeploymentState,
+    resource::Failure,
+};
+
+/// Longest time from a change to its end: environments are built before, so this
+/// bounds loading the model.
+pub(crate) const LONGEST_ROLLOUT: Duration = Duration::from_secs(30 * 60);
+
+/// The next step of a revision that is on its way.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Rollout {
+    /// Wait for replicas.
+    Wait,
+    /// Enough replicas answer: give it the traffic.
+    Serve,
+    /// It will not come up as it is.
+    Fail(Failure),
+}
+
+/// Decides about a revision that does not serve yet, `age` after it was asked for.
+pub(crate) fn rollout(seen: &WorkloadObservation, age: Duration) -> Rollout {
+    if seen.wanted > 0 && seen.ready() >= seen.wanted {
+        return Rollout::Serve;
+    }
+    // A replica that failed once may have met a passing fault; one that failed again
+    // after a restart has not.
+    let failed = seen
+        .replicas
+        .iter()
+        .find_map(|replica| match &replica.phase {
+            ReplicaPhase::Failed { message } if replica.restarts >= 1 => Some(message),
+            _ => None,
+        });
+    if let Some(message) = failed {
+        return Rollout::Fail(Failure::new(
+            "ReplicaFailed",
+            format!(
+                "a replica does not start: {message}. The service's logs (get_logs) have the whole \
+                 story"
+            ),
+        ));
+    }
+    if age >= LONGEST_ROLLOUT {
+        return Rollout::Fail(Failure::new(
+            "RolloutTimedOut",
+            format!(
+                "{} of {} replicas were ready after {} minutes; look at the service's logs",
+                seen.ready(),
+                seen.wanted,
+                LONGEST_ROLLOUT.as_secs() / 60
+            ),
+        ));
+    }
+    Rollout::Wait
+}
+
+/// The state of a revision that serves.
+pub(crate) fn health(seen: &WorkloadObservation) -> (DeploymentState, Option<Failure>) {
+    if seen.ready() > 0 || seen.wanted == 0 {
+        return (DeploymentState::Healthy, None);
+    }
+    let message = seen
+        .replicas
+        .iter()
+        .find_map(|replica| match &replica.phase {
+            ReplicaPhase::Failed { message } => Some(message.clone()),
+            _ => None,
+        });
+    let message = message.unwrap_or_else(|| "its replicas are starting again".to_owned());
+    let failure = Failure::new("NoReadyReplica", format!("no replica is ready: {message}"));
+    (DeploymentState::Unhealthy, Some(failure))
+}
+
+#[cfg(test)]
+mod tests {
+    use wharf_core::backend::ReplicaObservation;
+
+    use super::*;
+
+    fn seen(wanted: u32, phases: &[(ReplicaPhase, u32)]) -> WorkloadObservation {
+        let replicas =
+            phases
+                .iter()
+                .enumerate()
+                .map(|(index, (phase, restarts))| ReplicaObservation {
+                    id: index.to_string(),
+                    phase: phase.clone(),
+                    restarts: *restarts,
+                    process: None,
+                    address: None,
+                });
+        WorkloadObservation {
+            wanted,
+            replicas: replicas.collect(),
+        }
+    }
+
+    fn failed() -> ReplicaPhase {
+        ReplicaPhase::Failed {
+            message: "no module named x".into(),
+        }
+    }
+
+    #[test]
+    fn all_wanted_replicas_must_answer_before_it_serves() {
+        use ReplicaPhase::{Ready, Starting};
+        let young = Duration::from_secs(1);
+        for (seen, expected) in [
+            (seen(1, &[]), Rollout::Wait),
+            (seen(1, &[(Starting, 0)]), Rollout::Wait),
+            (seen(2, &[(Ready, 0), (Starting, 0)]), Rollout::Wait),
+            (seen(2, &[(Ready, 0), (Ready, 3)]), Rollout::Serve),
+            (seen(1, &[(failed(), 0)]), Rollout::Wait),
+            (seen(0, &[]), Rollout::Wait),
+        ] {
+            assert_eq!(rollout(&seen, young), expected, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn failing_again_or_taking_too_long_is_the_end() {
+        let again = rollout(&seen(1, &[(failed(), 1)]), Duration::ZERO);
+        assert!(matches!(&again, Rollout::Fail(failure)
+            if failure.code == "ReplicaFailed" && failure.message.contains("module named x")));
+        let late = rollout(&seen(1, &[(ReplicaPhase::Starting, 0)]), LONGEST_ROLLOUT);
+        assert!(matches!(late, Rollout::Fail(failure) if failure.code == "RolloutTimedOut"));
+    }
+
+    #[test]
+    fn one_ready_replica_is_healthy() {
+        let one = seen(2, &[(ReplicaPhase::Ready, 0), (failed(), 4)]);
+        assert_eq!(health(&one).0, DeploymentState::Healthy);
+        let none = health(&seen(1, &[(failed(), 4)]));
+        assert_eq!(none.0, DeploymentState::Unhealthy);
+        assert!(
+            none.1
+                .is_some_and(|failure| failure.message.contains("module"))
+        );
+    }
+}
