@@ -1,1 +1,16 @@
-//! Test support: real servers, scratch directories, clients; never in a release build
+//! Test support: stand-ins for what is slow or far away, and the checks that the
+//! stand-in and the real thing both have to pass. Never in a release build.
+
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a check in a test ends by panicking"
+)]
+
+mod backend_contract;
+mod fake_backend;
+mod fake_provider;
+
+pub use backend_contract::{backend_contract, local_cluster, plain_workload};
+pub use fake_backend::{FakeBackend, Start};
+pub use fake_provider::FakeProvider;
