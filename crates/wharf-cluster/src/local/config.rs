@@ -1,0 +1,114 @@
+//! What a scorer is started with. The scorer knows nothing of Wharf, so the shape
+//! is its own; the fields are described there.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::{Deserialize, Serialize};
+use wharf_core::{backend::Workload, deployment::Template};
+
+use super::{
+    files::{ReplicaFolder, WorkloadFolder},
+    stage::MODELS,
+};
+
+/// Size at which a log is rotated, in bytes.
+const LOG_BYTES: u64 = 10 << 20;
+/// Rotated logs that are kept.
+const LOGS_KEPT: u32 = 3;
+/// Largest request body, in bytes; Azure documents 100 MB for Kubernetes online
+/// endpoints.
+const BODY_BYTES: u64 = 100 << 20;
+
+/// The scorer's configuration file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct ReplicaConfig {
+    pub(super) replica: String,
+    pub(super) service_name: String,
+    pub(super) service_version: String,
+    pub(super) listen: Listen,
+    pub(super) app_root: String,
+    pub(super) model_dir: String,
+    pub(super) entry_script: Option<String>,
+    pub(super) source_directory: Option<String>,
+    pub(super) python: String,
+    pub(super) workers: u32,
+    pub(super) scoring_timeout_ms: u64,
+    pub(super) environment_variables: BTreeMap<String, String>,
+    pub(super) log_file: String,
+    pub(super) log_max_bytes: u64,
+    pub(super) log_keep: u32,
+    pub(super) state_file: String,
+    pub(super) notices: Vec<String>,
+    pub(super) max_body_bytes: u64,
+    pub(super) address_space_bytes: Option<u64>,
+}
+
+/// Where a scorer listens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Listen {
+    Unix(String),
+}
+
+/// The script with `init` and `run`, relative to the application folder. The SDK
+/// sends it as a variable of the environment.
+pub(super) fn entry_script(template: &Template) -> Option<&String> {
+    variable(template, "AZUREML_ENTRY_SCRIPT")
+}
+
+fn variable<'a>(template: &'a Template, name: &str) -> Option<&'a String> {
+    let value = template.environment.variables.get(name);
+    value.filter(|text| !text.is_empty())
+}
+
+/// The configuration of one replica.
+pub(super) fn replica_config(
+    workload: &Workload,
+    folder: &WorkloadFolder,
+    replica: &ReplicaFolder,
+    id: &str,
+    socket: &Path,
+) -> ReplicaConfig {
+    let template = &workload.template;
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let models = folder.app().join(MODELS);
+    // One model: its version folder; several or none: the folder of all.
+    let model_dir = match template.models.as_slice() {
+        [model] => models
+            .join(model.id.name.to_string())
+            .join(model.id.version.to_string()),
+        _ => models,
+    };
+    ReplicaConfig {
+        replica: id.to_owned(),
+        service_name: workload.service_name.clone(),
+        service_version: workload.key.revision.to_string(),
+        listen: Listen::Unix(text(socket)),
+        app_root: text(&folder.app()),
+        model_dir: text(&model_dir),
+        entry_script: entry_script(template).cloned(),
+        source_directory: variable(template, "AZUREML_SOURCE_DIRECTORY").cloned(),
+        python: text(&workload.python),
+        workers: template.concurrency.max(1),
+        scoring_timeout_ms: u64::try_from(template.scoring_timeout.as_millis()).unwrap_or(u64::MAX),
+        environment_variables: template.environment.variables.clone(),
+        log_file: text(&replica.log()),
+        log_max_bytes: LOG_BYTES,
+        log_keep: LOGS_KEPT,
+        state_file: text(&replica.state()),
+        notices: workload.notices.clone(),
+        max_body_bytes: BODY_BYTES,
+        address_space_bytes: template.resources.memory_limit_gb.map(address_space),
+    }
+}
+
+/// Python reserves more addresses than it uses, so the limit on those is higher
+/// than the one on memory.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float to integer cast saturates, which is right for a limit"
+)]
+fn address_space(limit_gb: f64) -> u64 {
+    ((limit_gb * 1.5e9) as u64).saturating_add(1 << 30)
+}

@@ -1,0 +1,251 @@
+//! Processes that outlive this server: started in groups of their own, told apart
+//! by pid and start time, watched whether they are children or were adopted.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use rustix::process::{
+    Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open, test_kill_process_group,
+};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::unix::AsyncFd,
+    process::{Child, Command},
+    time::{sleep, timeout},
+};
+
+/// How often a process is looked at where the kernel cannot tell of its end.
+const POLL: Duration = Duration::from_millis(500);
+/// How long the members of a killed group may take to be gone.
+const LAST_BREATH: Duration = Duration::from_secs(2);
+
+/// A process on disk. A pid alone would be taken over by a stranger's process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ProcessRecord {
+    pub(super) pid: i32,
+    /// Clock ticks since the boot.
+    pub(super) start_time: u64,
+    pub(super) boot: String,
+    /// How often the replica was started again so far.
+    pub(super) restarts: u32,
+}
+
+/// The boot that this is; pids and start times mean nothing in another one.
+pub(super) fn boot_id() -> io::Result<String> {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    Ok(text.trim().to_owned())
+}
+
+/// What `/proc/PID/stat` says, as far as it is needed.
+struct Stat {
+    is_dead: bool,
+    group: i32,
+    start_time: u64,
+}
+
+fn stat(pid: i32) -> Option<Stat> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name, which may hold anything.
+    let fields = text.get(text.rfind(')')? + 1..)?;
+    let mut fields = fields.split_ascii_whitespace();
+    let state = fields.next()?;
+    Some(Stat {
+        is_dead: matches!(state, "Z" | "X"),
+        group: fields.nth(1)?.parse().ok()?,
+        start_time: fields.nth(16)?.parse().ok()?,
+    })
+}
+
+/// A scorer found running.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) pid: i32,
+    pub(super) start_time: u64,
+    /// Its configuration file, as its command line says.
+    pub(super) config: PathBuf,
+}
+
+/// Group leaders whose command line names a configuration under `root`: also the
+/// ones that were started just before a crash and never written down.
+pub(super) fn find_scorers(root: &Path) -> io::Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(pid) = name.to_str().and_then(|it| it.parse::<i32>().ok()) else {
+            continue;
+        };
+        // Processes end while we look.
+        let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else {
+            continue;
+        };
+        let mut words = line.split(|byte| *byte == 0);
+        let Some(_) = words.find(|word| *word == b"--config") else {
+            continue;
+        };
+        let Some(Ok(config)) = words.next().map(std::str::from_utf8) else {
+            continue;
+        };
+        let config = PathBuf::from(config);
+        match stat(pid) {
+            Some(stat) if config.starts_with(root) && stat.group == pid && !stat.is_dead => {
+                found.push(Found {
+                    pid,
+                    start_time: stat.start_time,
+                    config,
+                });
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// Kills what is left of the group of a recorded process whose leader is gone.
+/// While a group has members its number is not given to another process.
+pub(super) fn kill_remains(record: &ProcessRecord, boot: &str) {
+    let is_leader_gone =
+        stat(record.pid).is_none_or(|stat| stat.is_dead && stat.start_time == record.start_time);
+    if record.boot == boot && is_leader_gone {
+        kill_group(record.pid);
+    }
+}
+
+/// Kills a whole group. One that is gone is fine.
+pub(super) fn kill_group(leader: i32) {
+    // 0 and 1 would mean our own group and everything.
+    if let Some(pid) = Pid::from_raw(leader).filter(|_| leader > 1) {
+        let _ = kill_process_group(pid, Signal::KILL);
+    }
+}
+
+/// A running process, ours or adopted.
+pub(super) struct Process {
+    pid: i32,
+    start_time: u64,
+    child: Option<Child>,
+    end: Option<AsyncFd<OwnedFd>>,
+}
+
+impl Process {
+    /// Starts `program scorer --config FILE` in a group of its own.
+    pub(super) fn spawn(
+        program: &Path,
+        config: &Path,
+        directory: &Path,
+        environment: &[(String, String)],
+        output: &File,
+    ) -> io::Result<Self> {
+        let mut command = Command::new(program);
+        command
+            .arg("scorer")
+            .arg("--config")
+            .arg(config)
+            .env_clear()
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output.try_clone()?)
+            .process_group(0)
+            .kill_on_drop(false);
+        let child = command.spawn()?;
+        let pid = child.id().and_then(|it| i32::try_from(it).ok());
+        let pid = pid.ok_or_else(|| io::Error::other("the process has no pid"))?;
+        // A child that is not waited for keeps its entry, so this finds it.
+        let start_time = stat(pid).map_or(0, |stat| stat.start_time);
+        Ok(Self {
+            pid,
+            start_time,
+            child: Some(child),
+            end: watch_end(pid),
+        })
+    }
+
+    /// Takes over a running process; `None` when it is gone or another one has
+    /// its pid.
+    pub(super) fn adopt(pid: i32, start_time: u64) -> Option<Self> {
+        // First the descriptor, then the check: the other way round the pid could
+        // change hands in between.
+        let end = watch_end(pid);
+        let is_it = stat(pid).is_some_and(|it| it.start_time == start_time && !it.is_dead);
+        is_it.then_some(Self {
+            pid,
+            start_time,
+            child: None,
+            end,
+        })
+    }
+
+    pub(super) fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    pub(super) fn record(&self, boot: &str, restarts: u32) -> ProcessRecord {
+        ProcessRecord {
+            pid: self.pid,
+            start_time: self.start_time,
+            boot: boot.to_owned(),
+            restarts,
+        }
+    }
+
+    /// Waits until the process has ended. May be dropped and asked again.
+    pub(super) async fn ended(&self) {
+        if let Some(end) = &self.end
+            && end.readable().await.is_ok()
+        {
+            return;
+        }
+        let is_there =
+            || stat(self.pid).is_some_and(|it| it.start_time == self.start_time && !it.is_dead);
+        while is_there() {
+            sleep(POLL).await;
+        }
+    }
+
+    /// Asks it to end, kills its group after `grace`, and waits for all of it.
+    pub(super) async fn stop(self, grace: Duration) {
+        if let Some(pid) = Pid::from_raw(self.pid) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let _ = timeout(grace, self.ended()).await;
+        self.kill().await;
+    }
+
+    /// Kills the group and waits for all of it. Says how the leader ended where
+    /// that is known.
+    pub(super) async fn kill(mut self) -> Option<std::process::ExitStatus> {
+        // Before the leader is waited for: until then nobody else gets its pid.
+        kill_group(self.pid);
+        self.ended().await;
+        let status = match &mut self.child {
+            Some(child) => child.wait().await.ok(),
+            None => None,
+        };
+        if let Some(pid) = Pid::from_raw(self.pid) {
+            let gone = async {
+                while test_kill_process_group(pid).is_ok() {
+                    sleep(Duration::from_millis(10)).await;
+                }
+            };
+            let _ = timeout(LAST_BREATH, gone).await;
+        }
+        status
+    }
+}
+
+#[expect(
+    deprecated,
+    reason = "deprecated for types that may give up their descriptor early, which \
+              OwnedFd does not; its replacement is an unsafe function"
+)]
+fn watch_end(pid: i32) -> Option<AsyncFd<OwnedFd>> {
+    let fd = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
+    AsyncFd::with_interest(fd, tokio::io::Interest::READABLE).ok()
+}

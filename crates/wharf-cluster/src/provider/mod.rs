@@ -1,0 +1,5 @@
+//! Makes and deletes managed clusters.
+
+mod local;
+
+pub use self::local::LocalProvider;
