@@ -124,6 +124,25 @@ pub(super) fn kill_group(leader: i32) {
     }
 }
 
+/// Whether a member of the group runs. The kernel alone cannot tell: it counts
+/// dead ones too until their new parent collects them, which the first process of
+/// a container may never do.
+fn has_members(leader: i32) -> bool {
+    let is_empty = |pid| test_kill_process_group(pid).is_err();
+    if Pid::from_raw(leader).is_none_or(is_empty) {
+        return false;
+    }
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return false;
+    };
+    let pids = processes.flatten().filter_map(|entry| {
+        let name = entry.file_name();
+        name.to_str().and_then(|it| it.parse::<i32>().ok())
+    });
+    let mut stats = pids.filter_map(stat);
+    stats.any(|stat| stat.group == leader && !stat.is_dead)
+}
+
 /// A running process, ours or adopted.
 pub(super) struct Process {
     pid: i32,
@@ -228,14 +247,12 @@ impl Process {
             Some(child) => child.wait().await.ok(),
             None => None,
         };
-        if let Some(pid) = Pid::from_raw(self.pid) {
-            let gone = async {
-                while test_kill_process_group(pid).is_ok() {
-                    sleep(Duration::from_millis(10)).await;
-                }
-            };
-            let _ = timeout(LAST_BREATH, gone).await;
-        }
+        let gone = async {
+            while has_members(self.pid) {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let _ = timeout(LAST_BREATH, gone).await;
         status
     }
 }
