@@ -65,12 +65,10 @@ fn link(path: &Path, marker: &OwnershipMarker) -> io::Result<bool> {
         .prefix(".new-")
         .tempfile_in(folder)?;
     serde_json::to_writer(&mut file, marker)?;
+    // A torn marker would lock everybody out; a lost one is written again.
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
-        Ok(_) => {
-            fs::File::open(folder)?.sync_all()?;
-            Ok(true)
-        }
+        Ok(_) => Ok(true),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error.error),
     }

@@ -27,10 +27,14 @@ async fn ask(socket: &Path) -> bool {
     let Ok(request) = request else {
         return false;
     };
-    // The connection is driven here, so nothing of the probe outlives it.
-    tokio::pin!(connection);
+    // Driven here and not by a task, so that nothing of the probe outlives it.
+    let drive = async {
+        let _ = connection.await;
+        // The answer may have come with the end.
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
         answer = sender.send_request(request) => answer.is_ok_and(|it| it.status() == 200),
-        _ = &mut connection => false,
+        () = drive => false,
     }
 }

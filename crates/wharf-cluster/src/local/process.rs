@@ -106,12 +106,12 @@ pub(super) fn find_scorers(root: &Path) -> io::Result<Vec<Found>> {
     Ok(found)
 }
 
-/// Kills what is left of the group of a recorded process whose leader is gone.
-/// While a group has members its number is not given to another process.
+/// Kills what is left of the group of a recorded process that is not taken over.
+/// The leader may be gone, dying, or dead and not collected; as long as it or a
+/// member of its group is there, its number is not given to another process.
 pub(super) fn kill_remains(record: &ProcessRecord, boot: &str) {
-    let is_leader_gone =
-        stat(record.pid).is_none_or(|stat| stat.is_dead && stat.start_time == record.start_time);
-    if record.boot == boot && is_leader_gone {
+    let is_strange = stat(record.pid).is_some_and(|it| it.start_time != record.start_time);
+    if record.boot == boot && !is_strange {
         kill_group(record.pid);
     }
 }
