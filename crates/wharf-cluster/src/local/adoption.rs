@@ -17,39 +17,47 @@ use wharf_core::{
 use super::{
     backend::make_app,
     config::{Listen, ReplicaConfig},
-    files::{Scale, Staged, WorkloadFolder, discard, read_json},
+    files::{
+        ReplicaFolder, Scale, ScorerPhase, ScorerState, Staged, WorkloadFolder, discard, read_json,
+    },
     process::{self, Found, Process, ProcessRecord},
     workload::{RunningWorkload, Shared, Survivor},
 };
 
+/// What was taken over.
+pub(super) struct Adopted {
+    pub(super) workloads: Vec<Arc<RunningWorkload>>,
+    /// Ids of replicas that run and said that they are ready.
+    pub(super) serving: Vec<String>,
+}
+
 /// Takes over everything under `shared.root`.
-pub(super) fn adopt(
-    shared: &Arc<Shared>,
-    content: &dyn ContentSource,
-) -> io::Result<Vec<Arc<RunningWorkload>>> {
+pub(super) fn adopt(shared: &Arc<Shared>, content: &dyn ContentSource) -> io::Result<Adopted> {
     let mut scorers: HashMap<PathBuf, Found> = process::find_scorers(&shared.root)?
         .into_iter()
         .map(|found| (found.config.clone(), found))
         .collect();
-    let mut workloads = Vec::new();
+    let mut adopted = Adopted {
+        workloads: Vec::new(),
+        serving: Vec::new(),
+    };
     for entry in fs::read_dir(&shared.root)? {
         let entry = entry?;
         let name = entry.file_name();
         let key = name.to_str().and_then(|it| it.parse::<WorkloadKey>().ok());
-        let workload = match key {
-            Some(key) => load(shared, &key, content, &mut scorers)?,
-            None => None,
+        let is_whole = match key {
+            Some(key) => load(shared, &key, content, &mut scorers, &mut adopted)?,
+            None => false,
         };
-        match workload {
-            Some(workload) => workloads.push(workload),
-            None => throw_away(&shared.root, &entry.path(), &mut scorers),
+        if !is_whole {
+            throw_away(&shared.root, &entry.path(), &mut scorers);
         }
     }
     for scorer in scorers.values() {
         tracing::warn!(pid = scorer.pid, config = %scorer.config.display(), "killing an orphan");
         process::kill_group(scorer.pid);
     }
-    Ok(workloads)
+    Ok(adopted)
 }
 
 /// Removes what is no workload, or not a whole one, with its processes first.
@@ -71,20 +79,21 @@ fn throw_away(root: &Path, path: &Path, scorers: &mut HashMap<PathBuf, Found>) {
     }
 }
 
-/// One workload; `None` when its folder is not whole.
+/// One workload; `false` when its folder is not whole.
 fn load(
     shared: &Arc<Shared>,
     key: &WorkloadKey,
     content: &dyn ContentSource,
     scorers: &mut HashMap<PathBuf, Found>,
-) -> io::Result<Option<Arc<RunningWorkload>>> {
+    adopted: &mut Adopted,
+) -> io::Result<bool> {
     let folder = WorkloadFolder::new(&shared.root, key);
     let workload = match read_json::<Workload>(&folder.workload()) {
         Ok(Some(workload)) if workload.key == *key && folder.app().is_dir() => workload,
-        Ok(_) => return Ok(None),
+        Ok(_) => return Ok(false),
         Err(error) => {
             tracing::warn!(workload = %key, %error, "its description cannot be read");
-            return Ok(None);
+            return Ok(false);
         }
     };
     remove_unfinished(&shared.root, &folder)?;
@@ -94,7 +103,7 @@ fn load(
         // disk. Nothing of ours can be running.
         if let Err(error) = make_app(shared, &folder, &workload, content) {
             tracing::warn!(workload = %key, %error, "its files cannot be made again");
-            return Ok(None);
+            return Ok(false);
         }
     }
     let scale = read_json::<Scale>(&folder.scale()).ok().flatten();
@@ -103,12 +112,21 @@ fn load(
     for index in folder.replicas()? {
         survivors.extend(survivor(shared, &folder, index, scorers)?);
     }
+    // Those beyond the number are about to leave.
+    let kept = usize::try_from(wanted).unwrap_or(usize::MAX);
+    survivors
+        .iter_mut()
+        .skip(kept)
+        .for_each(|survivor| survivor.is_serving = false);
     let running = Arc::new(RunningWorkload::new(Arc::clone(shared), folder, workload));
-    let adopted = survivors.iter().filter(|it| it.process.is_some()).count();
-    tracing::info!(workload = %key, adopted, wanted, "workload taken over");
+    let serving = survivors.iter().filter(|it| it.is_serving);
+    adopted.serving.extend(serving.map(|it| it.id.clone()));
+    let alive = survivors.iter().filter(|it| it.process.is_some()).count();
+    tracing::info!(workload = %key, alive, wanted, "workload taken over");
     running.take_over(survivors);
     running.resize(wanted)?;
-    Ok(Some(running))
+    adopted.workloads.push(running);
+    Ok(true)
 }
 
 /// One replica; `None` when nothing usable is known of it.
@@ -142,8 +160,14 @@ fn survivor(
         id: config.replica,
         socket: PathBuf::from(socket),
         restarts: restarts + u32::from(process.is_none()),
+        is_serving: process.is_some() && says_ready(&replica),
         process,
     }))
+}
+
+fn says_ready(replica: &ReplicaFolder) -> bool {
+    let state = read_json::<ScorerState>(&replica.state());
+    matches!(state, Ok(Some(state)) if state.phase == ScorerPhase::Ready)
 }
 
 /// Removes half-made application folders and half-written files.

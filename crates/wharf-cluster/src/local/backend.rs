@@ -5,10 +5,14 @@ use std::{
     fmt, fs, io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
-use tokio::sync::{broadcast, watch};
+use tokio::{
+    sync::{broadcast, watch},
+    time::timeout,
+};
 use uuid::Uuid;
 use wharf_core::{
     backend::{
@@ -29,6 +33,9 @@ use super::{
 
 /// Changes that a slow listener may be behind before it is told that it lost some.
 const CHANGES: usize = 1024;
+
+/// How long a start waits for the replicas that served before to answer.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// What a local backend needs.
 pub struct LocalSettings {
@@ -96,7 +103,17 @@ impl LocalBackend {
             blocking(move || Ok(adoption::adopt(&shared, &*content))).await
         };
         let adopted = adopted.map_err(io::Error::other)??;
-        let workloads = adopted.into_iter().map(|it| (it.key.clone(), it));
+        // So that a router that starts next does not find an empty table.
+        let mut table = shared.table.subscribe();
+        let all_known = table.wait_for(|table| {
+            let known = |id: &String| table.replicas.values().flatten().any(|it| it.id == *id);
+            adopted.serving.iter().all(known)
+        });
+        if timeout(FIRST_LOOK, all_known).await.is_err() {
+            tracing::warn!("not all replicas that said they are ready answer");
+        }
+        let workloads = adopted.workloads.into_iter();
+        let workloads = workloads.map(|it| (it.key.clone(), it));
         Ok(Arc::new(Self {
             inner: Arc::new(Inner {
                 shared,

@@ -115,6 +115,14 @@ pub(super) struct ScorerState {
     pub(super) message: Option<String>,
 }
 
+impl ScorerState {
+    /// Why it failed, in one line.
+    pub(super) fn reason(self) -> String {
+        self.message
+            .unwrap_or_else(|| "the scorer failed; its log says more".to_owned())
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ScorerPhase {

@@ -179,6 +179,7 @@ impl Replica {
         self.workload.note(self.index, |seen| seen.phase = phase);
     }
 
+    /// Looks after a running process until it ends, hangs, or is not wanted.
     async fn watch(&mut self, process: Process, is_adopted: bool) -> End {
         if is_adopted {
             self.note_process(&process);
@@ -186,88 +187,72 @@ impl Replica {
         let mut health = Health::new(self.workload.workload().liveness);
         let mut next_look = Instant::now();
         let mut ready_since = None;
-        // Why the scorer gave up, and until when it has to be gone.
-        let mut failure: Option<(String, Instant)> = None;
-        let socket = self.socket.clone();
-        loop {
-            let wake = next_look.min(health.next);
-            let reason = tokio::select! {
+        // Until when a scorer that gave up has to be gone.
+        let mut last_words: Option<Instant> = None;
+        let verdict = loop {
+            tokio::select! {
                 biased;
                 () = stopped(&mut self.stop) => return End::Stopped(process),
-                () = process.ended() => Some(None),
-                () = sleep_until(wake) => None,
-            };
-            let mut reason: Option<Option<String>> = reason;
-            if reason.is_some() || Instant::now() >= next_look {
-                let said = self.read_state();
-                match said.phase {
-                    ScorerPhase::Ready if reason.is_none() && ready_since.is_none() => {
-                        let is_well = tokio::select! {
-                            biased;
-                            () = stopped(&mut self.stop) => return End::Stopped(process),
-                            () = process.ended() => false,
-                            is_well = probe::is_well(&socket, FIRST_ANSWER) => is_well,
-                        };
-                        if is_well {
-                            ready_since = Some(Instant::now());
-                            if is_adopted {
-                                // It was through its first delay long ago.
-                                health.begin();
+                () = process.ended() => break None,
+                () = sleep_until(next_look) => {
+                    let said = self.read_state();
+                    match said.phase {
+                        ScorerPhase::Ready if ready_since.is_none() => {
+                            if self.is_well(&process, FIRST_ANSWER).await == Some(true) {
+                                ready_since = Some(Instant::now());
+                                if is_adopted {
+                                    // It was through its first delay long ago.
+                                    health.begin();
+                                }
+                                self.note_phase(ReplicaPhase::Ready);
                             }
-                            self.note_phase(ReplicaPhase::Ready);
                         }
+                        ScorerPhase::Ready => {}
+                        ScorerPhase::Starting => {
+                            if ready_since.take().is_some() {
+                                self.note_phase(ReplicaPhase::Starting);
+                            }
+                        }
+                        ScorerPhase::Failed if last_words.is_none() => {
+                            last_words = Some(Instant::now() + LAST_WORDS);
+                            self.note_phase(ReplicaPhase::Failed { message: said.reason() });
+                        }
+                        ScorerPhase::Failed => {}
                     }
-                    ScorerPhase::Ready => {}
-                    ScorerPhase::Starting => {
-                        if ready_since.take().is_some() && reason.is_none() {
-                            self.note_phase(ReplicaPhase::Starting);
-                        }
+                    if last_words.is_some_and(|until| Instant::now() >= until) {
+                        break None;
                     }
-                    ScorerPhase::Failed => {
-                        let text = said.message;
-                        let text = text.unwrap_or_else(|| "the scorer failed; see its log".into());
-                        if failure.is_none() {
-                            let message = text.clone();
-                            self.note_phase(ReplicaPhase::Failed { message });
-                        }
-                        failure.get_or_insert((text, Instant::now() + LAST_WORDS));
+                    let wait = ready_since.map_or(LOOK_WHILE_STARTING, |_| LOOK_WHILE_READY);
+                    next_look = Instant::now() + wait;
+                }
+                () = sleep_until(health.next) => {
+                    let answer = self.is_well(&process, health.patience()).await;
+                    health.rules = self.workload.workload().liveness;
+                    if answer.is_some_and(|is_well| health.note(is_well)) {
+                        break Some(format!(
+                            "the replica did not answer {} health probes in a row",
+                            health.rules.failure_threshold
+                        ));
                     }
                 }
-                next_look = Instant::now()
-                    + match ready_since {
-                        Some(_) => LOOK_WHILE_READY,
-                        None => LOOK_WHILE_STARTING,
-                    };
             }
-            if reason.is_none() && Instant::now() >= health.next {
-                let patience = health.patience();
-                let is_well = tokio::select! {
-                    biased;
-                    () = stopped(&mut self.stop) => return End::Stopped(process),
-                    () = process.ended() => false,
-                    is_well = probe::is_well(&socket, patience) => is_well,
-                };
-                health.set_rules(self.workload.workload().liveness);
-                if health.note(is_well) {
-                    reason = Some(Some(format!(
-                        "the replica did not answer {} health probes in a row",
-                        health.rules.failure_threshold
-                    )));
-                }
-            }
-            if let Some((_, until)) = &failure
-                && Instant::now() >= *until
-            {
-                reason.get_or_insert(None);
-            }
-            if let Some(message) = reason {
-                let served = ready_since.map_or(Duration::ZERO, |since| since.elapsed());
-                return End::Died {
-                    process,
-                    message: failure.map(|(text, _)| text).or(message),
-                    served,
-                };
-            }
+        };
+        let said = self.read_state();
+        let own_words = (said.phase == ScorerPhase::Failed).then(|| said.reason());
+        End::Died {
+            process,
+            message: own_words.or(verdict),
+            served: ready_since.map_or(Duration::ZERO, |since| since.elapsed()),
+        }
+    }
+
+    /// Probes; `None` when something else happened first.
+    async fn is_well(&mut self, process: &Process, patience: Duration) -> Option<bool> {
+        tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => None,
+            () = process.ended() => None,
+            is_well = probe::is_well(&self.socket, patience) => Some(is_well),
         }
     }
 
@@ -311,10 +296,6 @@ impl Health {
 
     fn begin(&mut self) {
         self.next = Instant::now() + self.period();
-    }
-
-    fn set_rules(&mut self, rules: Liveness) {
-        self.rules = rules;
     }
 
     fn period(&self) -> Duration {

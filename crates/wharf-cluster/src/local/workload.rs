@@ -41,6 +41,8 @@ pub(super) struct Survivor {
     pub(super) id: String,
     pub(super) socket: PathBuf,
     pub(super) restarts: u32,
+    /// It runs and said that it is ready.
+    pub(super) is_serving: bool,
     /// `None` when it died meanwhile; it is started again.
     pub(super) process: Option<Process>,
 }
@@ -144,6 +146,7 @@ impl RunningWorkload {
                 id: format!("{}-{index}-{short}", self.key),
                 socket: sockets::fresh(&self.shared.sockets),
                 restarts: 0,
+                is_serving: false,
                 process: None,
             });
         }

@@ -1,6 +1,14 @@
 //! The server goes and comes back; replicas run on.
 
-use std::{fs, num::NonZeroU32};
+use std::{
+    fs,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use wharf_core::{backend::Backend, scaling::Scaling};
 
@@ -11,33 +19,42 @@ fn fixed(count: u32) -> Scaling {
 }
 
 #[tokio::test]
-async fn replicas_are_adopted_with_the_same_processes() {
+async fn twenty_replicas_are_adopted_with_the_same_processes_while_they_serve() {
     let scene = Scene::new();
     let first = scene.start().await;
-    let workload = scene.workload(fixed(3));
+    let workload = scene.workload(fixed(20));
     first.ensure(&workload).await.expect("ensure");
-    let before = wait_ready(&first, &workload.key, 3).await;
+    let before = wait_ready(&first, &workload.key, 20).await;
+    // Serving needs no server: one request after the other, all the time.
+    let sockets = before.replicas.iter().map(socket).collect::<Vec<_>>();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let scoring = tokio::spawn({
+        let is_over = Arc::clone(&is_over);
+        async move {
+            let mut answers = 0;
+            while !is_over.load(Ordering::SeqCst) || answers < sockets.len() {
+                let answer = get(&sockets[answers % sockets.len()], "/").await;
+                assert_eq!(answer.expect("an answer"), "HTTP/1.1 200 OK");
+                answers += 1;
+            }
+        }
+    });
     drop(first);
-    // Serving needs no server.
-    for replica in &before.replicas {
-        let answer = get(&socket(replica), "/").await.expect("an answer");
-        assert_eq!(answer, "HTTP/1.1 200 OK");
-    }
+    let start = Instant::now();
     let second = scene.start().await;
-    let after = wait_ready(&second, &workload.key, 3).await;
-    assert_eq!(before, after);
-    assert_eq!(second.replicas().borrow().replicas[&workload.key].len(), 3);
+    assert!(start.elapsed() < Duration::from_secs(5));
+    let after = second.observe(&workload.key).await.expect("observe");
+    assert_eq!(after.as_ref(), Some(&before), "at once, without a wait");
+    assert_eq!(second.replicas().borrow().replicas[&workload.key].len(), 20);
+    is_over.store(true, Ordering::SeqCst);
+    scoring.await.expect("every request was answered");
+
     second.ensure(&workload).await.expect("ensure again");
-    assert_eq!(wait_ready(&second, &workload.key, 3).await, before);
-    assert_eq!(
-        second
-            .revisions(workload.key.deployment)
-            .await
-            .expect("revisions"),
-        vec![workload.key.clone()]
-    );
+    assert_eq!(wait_ready(&second, &workload.key, 20).await, before);
+    let revisions = second.revisions(workload.key.deployment).await;
+    assert_eq!(revisions.expect("revisions"), vec![workload.key.clone()]);
     second.remove(&workload.key).await.expect("remove");
-    for index in 0..3 {
+    for index in 0..20 {
         assert_eq!(group(process(&before, index)), Vec::<u32>::new());
     }
     scene.assert_empty();
