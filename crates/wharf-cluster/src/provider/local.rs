@@ -64,3 +64,27 @@ impl Provider for LocalProvider {
 fn unavailable(folder: &std::path::Path, error: &io::Error) -> BackendError {
     BackendError::Unavailable(format!("cannot change {}: {error}", folder.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_cluster_that_somebody_holds_is_not_deleted() -> Result<(), BackendError> {
+        let scratch = tempfile::tempdir().expect("a scratch folder");
+        let provider = LocalProvider::new(scratch.path().join("replicas"));
+        let cluster = wharf_testkit::local_cluster();
+        let folder = scratch.path().join("clusters").join(cluster.id.to_string());
+        assert!(provider.delete(&cluster).await?, "it is not there");
+        assert!(provider.create(&cluster).await?);
+        assert!(provider.create(&cluster).await?, "again");
+        assert!(folder.join("cluster.json").is_file());
+        fs::write(folder.join("marker.json"), "{}").expect("hold it");
+        assert!(!provider.delete(&cluster).await?);
+        fs::remove_file(folder.join("marker.json")).expect("let it go");
+        assert!(provider.delete(&cluster).await?);
+        assert!(!folder.exists());
+        assert!(provider.kubeconfig(&cluster).await?.is_none());
+        Ok(())
+    }
+}

@@ -151,3 +151,25 @@ async fn after_a_reboot_files_are_made_again() {
     assert_eq!(text, "def run(data): return data");
     second.remove(&workload.key).await.expect("remove");
 }
+
+#[tokio::test]
+async fn replicas_beyond_the_number_leave_after_a_restart() {
+    let scene = Scene::new();
+    let first = scene.start().await;
+    let workload = scene.workload(fixed(2));
+    first.ensure(&workload).await.expect("ensure");
+    let before = wait_ready(&first, &workload.key, 2).await;
+    drop(first);
+    // As if the server had died between writing the number down and acting on it.
+    let folder = scene.folder(&workload.key);
+    fs::write(folder.join("scale.json"), r#"{"wanted":1}"#).expect("the number");
+    let second = scene.start().await;
+    let after = second.observe(&workload.key).await.expect("observe");
+    let after = after.expect("it is there");
+    assert_eq!(after.wanted, 1);
+    assert_eq!(after.replicas, before.replicas[..1]);
+    eventually(|| group(process(&before, 1)).is_empty()).await;
+    eventually(|| !folder.join("replica-1").exists()).await;
+    second.remove(&workload.key).await.expect("remove");
+    scene.assert_empty();
+}
