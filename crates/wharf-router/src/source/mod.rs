@@ -1,0 +1,3 @@
+//! Where routes and replicas come from.
+
+pub(crate) mod memory;
