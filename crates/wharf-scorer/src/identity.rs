@@ -45,22 +45,16 @@ impl Identity {
                 "x-ms-request-id and x-ms-client-request-id must not exceed 100 characters";
             return Err((ids, message));
         }
-        let trace = get(&TRACE_ID);
-        // An empty id is the way to ask for none.
-        if request.is_empty() {
-            return Ok(Self {
-                trace,
-                ..Self::default()
-            });
-        }
+        // An empty id counts as none; an empty x-request-id also stops us from
+        // making one up.
+        let filled = |value: Option<HeaderValue>| value.filter(|it| !it.is_empty());
+        let (request, old, client) = (filled(Some(request)), filled(old), filled(client));
+        let first = old.clone().or_else(|| client.clone());
         Ok(Self {
-            ms_request: old
-                .clone()
-                .or_else(|| client.clone())
-                .or_else(|| Some(request.clone())),
+            ms_request: first.or_else(|| request.clone()),
             client: client.or(old),
-            request: Some(request),
-            trace,
+            request,
+            trace: get(&TRACE_ID),
         })
     }
 
@@ -113,7 +107,7 @@ mod tests {
                 [Some("abc"), Some("old"), Some("cli")],
                 [Some("abc"), Some("old"), Some("cli")],
             ),
-            ([Some(""), Some("old"), None], [None, None, None]),
+            ([Some(""), None, None], [None, None, None]),
         ];
         let names = [REQUEST_ID, MS_REQUEST_ID, CLIENT_REQUEST_ID];
         for (sent, expected) in rows {
