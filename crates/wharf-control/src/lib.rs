@@ -15,6 +15,7 @@
 //! - who asks: [`access`], [`token`]; where: [`places`]
 //! - the nouns: [`computes`], [`managed_clusters`], [`operations`],
 //!   [`artifacts`], [`blobs`], [`models`], [`endpoints`]
+//! - `testing` (feature): a whole App over fakes
 //! - [`reconcile`]: the loops and their pure decisions; [`routes`]: what routers get
 
 pub mod access;
@@ -33,8 +34,10 @@ pub mod places;
 pub mod reconcile;
 pub mod routes;
 pub mod sas;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 pub mod token;
 
 pub use app::{App, AppSettings};

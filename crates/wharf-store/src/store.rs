@@ -7,7 +7,7 @@ use sqlx::{
     ConnectOptions as _, Row as _, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     StoreError,
@@ -31,6 +31,7 @@ const BUSY: Duration = Duration::from_secs(5);
 pub struct Store {
     readers: SqlitePool,
     jobs: mpsc::Sender<Job>,
+    commits: watch::Receiver<u64>,
     seal: Arc<SealKey>,
 }
 
@@ -85,11 +86,13 @@ impl Store {
             .await?;
         let seal = Arc::new(seal);
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let writer = Writer::new(Txn::writer(connection, Arc::clone(&seal)));
+        let (committed, commits) = watch::channel(0);
+        let writer = Writer::new(Txn::writer(connection, Arc::clone(&seal)), committed);
         tokio::spawn(writer.run(queue));
         Ok(Self {
             readers,
             jobs,
+            commits,
             seal,
         })
     }
@@ -120,6 +123,12 @@ impl Store {
         let gone = || StoreError::Closed("its writer has ended".to_owned());
         self.jobs.send(job).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
+    }
+
+    /// Counts the commits of this store since it was opened. A change is seen before
+    /// the writes that made it are answered.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.clone()
     }
 
     /// Ends the readers. The writer ends with the last clone of the store, after

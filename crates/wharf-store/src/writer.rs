@@ -4,7 +4,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{StoreError, session::Txn};
 
@@ -54,11 +54,16 @@ pub(crate) struct Writer {
     /// Why no more writes are taken. After a failed commit the page cache of the
     /// kernel may differ from the disk; only a restart reads what is there.
     broken: Option<StoreError>,
+    committed: watch::Sender<u64>,
 }
 
 impl Writer {
-    pub(crate) fn new(txn: Txn) -> Self {
-        Self { txn, broken: None }
+    pub(crate) fn new(txn: Txn, committed: watch::Sender<u64>) -> Self {
+        Self {
+            txn,
+            broken: None,
+            committed,
+        }
     }
 
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
@@ -82,6 +87,8 @@ impl Writer {
             done.extend(self.one(job).await);
         }
         let committed = self.commit().await;
+        // Also after an error: what reached the file is then unknown.
+        self.committed.send_modify(|count| *count += 1);
         if let Err(error) = &committed {
             tracing::error!(%error, jobs = done.len(), "a commit failed");
         }

@@ -162,6 +162,11 @@ impl FakeBackend {
         self.changes.subscribe()
     }
 
+    /// Where those changes come from, for whoever subscribes later.
+    pub fn sender(&self) -> broadcast::Sender<WorkloadKey> {
+        self.changes.clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,0 +1,3 @@
+//! Use cases and reconcilers together, over real SQLite.
+
+mod how_to;
