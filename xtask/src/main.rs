@@ -1,3 +1,74 @@
-//! The project's own chores.
+//! The project's own chores: `cargo run -p xtask -- --help`.
+//!
+//! - [`tidy`]: what the layout promises and no compiler checks
+//! - [`dependencies`]: licences, sources and bans of `deny.toml`
+//! - [`workspace`]: the tree and what cargo knows about it
+//! - [`finding`]: one thing to mend
 
-fn main() {}
+mod dependencies;
+mod finding;
+mod tidy;
+mod workspace;
+
+use std::{io::Write as _, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{finding::Finding, workspace::Workspace};
+
+/// Chores of the Wharf repository
+#[derive(Parser)]
+#[command(name = "xtask", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Check the layout: imports, file length, module docs, spellings, lints, machine paths, links
+    Tidy,
+    /// Check licences, sources, bans and duplicate versions against deny.toml
+    Dependencies,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = Workspace::load().and_then(|workspace| match arguments.chore {
+        Chore::Tidy => tidy::run(&workspace),
+        Chore::Dependencies => dependencies::run(&workspace),
+    });
+    let mut out = std::io::stdout().lock();
+    // A reader that has gone away is no reason to fail a check.
+    let code = match outcome {
+        Ok(report) => {
+            for line in &report.notes {
+                let _ = writeln!(out, "note: {line}");
+            }
+            for finding in &report.findings {
+                let _ = writeln!(out, "{finding}");
+            }
+            let count = report.findings.len();
+            let _ = writeln!(out, "{}: {count} to mend", report.title);
+            if count == 0 {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+        Err(error) => {
+            let _ = writeln!(out, "error: {error}");
+            ExitCode::FAILURE
+        }
+    };
+    drop(out);
+    code
+}
+
+/// What a chore found.
+pub(crate) struct Report {
+    pub(crate) title: &'static str,
+    /// Worth reading, but no reason to fail.
+    pub(crate) notes: Vec<String>,
+    pub(crate) findings: Vec<Finding>,
+}
