@@ -1,1 +1,40 @@
-//! Who may ask, and in which dialect: the HTTPS surfaces
+//! Who may ask, and in which dialect: the HTTPS surfaces.
+//!
+//! ```text
+//!  connection ──▶ dispatch ──▶ tree ──▶ handler ──▶ one use case of wharf-control
+//!   (listen)     id, limits,  (router)     │
+//!                caller, log     ▲         └──▶ Answered: a response, or a Refusal
+//!                                │                that the surface renders last
+//!                         ROUTES, one page
+//! ```
+//!
+//! - [`listen`]: TLS and connections; [`dispatch`]: the phases of one request
+//! - [`router`]: every route on one page; [`tree`]: how paths find them
+//! - [`call`], [`body`], [`json`], [`query`]: what a handler receives
+//! - [`answer`], [`refusal`]: what it gives back
+//! - surfaces: [`metadata`], [`auth`], [`arm`], [`v1`], [`blob`]
+//!
+//! A new route is one line in [`router`], one `async fn(Call, Caller) -> Answered`
+//! (no `Caller` where no token is needed), and one snapshot in `tests/it`.
+
+mod answer;
+mod arm;
+mod auth;
+mod blob;
+mod body;
+mod call;
+mod dispatch;
+mod json;
+mod listen;
+mod metadata;
+mod query;
+mod refusal;
+mod request_id;
+pub mod router;
+mod settings;
+mod tree;
+mod v1;
+
+pub use answer::Body;
+pub use dispatch::Api;
+pub use settings::{ApiSettings, Limits};

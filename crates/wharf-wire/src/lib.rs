@@ -1,1 +1,11 @@
-//! How the world spells them: Azure's request and response shapes
+//! How the world spells them: Azure's request and response shapes.
+//!
+//! The only crate in which a field has Azure's name. The server and the command
+//! line use the same shapes, so that the two cannot drift. No handlers, no
+//! clients, no decisions: parsing into `wharf-core`'s types and printing them.
+//!
+//! - [`page`]: lists and their next page
+//! - [`arm`]: Azure Resource Manager
+
+pub mod arm;
+pub mod page;

@@ -1,0 +1,125 @@
+//! Bodies of requests: counted against a limit while they arrive, and given up
+//! when they come too slowly.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
+use wharf_core::Error;
+
+use crate::{refusal::Refusal, settings::Limits};
+
+/// Most bytes made room for before any arrived, whatever the client announced.
+const FIRST_ROOM: u64 = 64 * 1024;
+
+pub(crate) enum Source {
+    Connection(Incoming),
+    Memory(Option<Bytes>),
+}
+
+/// The body of a request, not yet read.
+pub(crate) struct RequestBody {
+    source: Source,
+    what: &'static str,
+    limit: u64,
+    received: u64,
+    window: Duration,
+    rate: u64,
+    started: Option<Instant>,
+}
+
+impl RequestBody {
+    pub(crate) fn new(source: Source, limits: &Limits) -> Self {
+        Self {
+            source,
+            what: "the body",
+            limit: limits.body_bytes,
+            received: 0,
+            window: limits.body_window,
+            rate: limits.body_rate.max(1),
+            started: None,
+        }
+    }
+
+    /// Allows another size: uploads have a limit of their own. `what` is named
+    /// in the refusal.
+    pub(crate) fn allow(&mut self, what: &'static str, limit: u64) {
+        self.what = what;
+        self.limit = limit;
+    }
+
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// 413 beyond the limit, 408 when the client is too slow, 400 when it broke off.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Refusal> {
+        let incoming = match &mut self.source {
+            Source::Memory(bytes) => {
+                let bytes = bytes.take();
+                return bytes.map_or(Ok(None), |bytes| self.counted(bytes).map(Some));
+            }
+            Source::Connection(incoming) => incoming,
+        };
+        let started = *self.started.get_or_insert_with(Instant::now);
+        let patience = started + self.window + Duration::from_secs(self.received / self.rate);
+        loop {
+            let Ok(frame) = timeout_at(patience, incoming.frame()).await else {
+                return Err(Refusal::too_slow());
+            };
+            match frame {
+                None => return Ok(None),
+                Some(Err(_)) => return Err(Refusal::broken_off()),
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        return self.counted(bytes).map(Some);
+                    }
+                }
+            }
+        }
+    }
+
+    fn counted(&mut self, bytes: Bytes) -> Result<Bytes, Refusal> {
+        self.received += bytes.len() as u64;
+        if self.received > self.limit {
+            return Err(self.too_large());
+        }
+        Ok(bytes)
+    }
+
+    fn too_large(&self) -> Refusal {
+        Refusal::from(Error::TooLarge {
+            what: self.what,
+            limit: self.limit,
+        })
+    }
+
+    /// The whole body. A length that was announced is refused before a byte is read.
+    ///
+    /// # Errors
+    /// As [`RequestBody::chunk`].
+    pub(crate) async fn whole(&mut self, headers: &HeaderMap) -> Result<Bytes, Refusal> {
+        let announced = headers
+            .get(http::header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > self.limit) {
+            return Err(self.too_large());
+        }
+        let Some(first) = self.chunk().await? else {
+            return Ok(Bytes::new());
+        };
+        if announced == Some(first.len() as u64) {
+            return Ok(first);
+        }
+        let room = announced.unwrap_or(0).min(FIRST_ROOM);
+        let mut whole =
+            BytesMut::with_capacity(usize::try_from(room).unwrap_or(0).max(first.len()));
+        whole.extend_from_slice(&first);
+        while let Some(bytes) = self.chunk().await? {
+            whole.extend_from_slice(&bytes);
+        }
+        Ok(whole.freeze())
+    }
+}

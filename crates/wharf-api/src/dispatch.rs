@@ -1,0 +1,191 @@
+//! The phases of one request, in order.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use hyper::body::Incoming;
+use wharf_control::App;
+
+use crate::{
+    answer::{Answered, Body},
+    auth::bearer,
+    blob,
+    body::{RequestBody, Source},
+    call::Call,
+    refusal::Refusal,
+    request_id::RequestId,
+    router::{Handler, Router, Surface, surface_of},
+    settings::{ApiSettings, Limits},
+    v1,
+};
+
+/// What all requests share.
+pub(crate) struct Shared {
+    pub(crate) app: App,
+    pub(crate) public_url: String,
+    pub(crate) limits: Limits,
+    router: Router,
+}
+
+/// The surfaces; cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Api {
+    /// Makes the surfaces over the use cases.
+    pub fn new(settings: ApiSettings) -> Self {
+        let public_url = settings.public_url.trim_end_matches('/').to_owned();
+        Self {
+            shared: Arc::new(Shared {
+                app: settings.app,
+                public_url,
+                limits: settings.limits,
+                router: Router::new(),
+            }),
+        }
+    }
+
+    /// Answers a request whose body is in memory, as if a connection had brought it.
+    pub async fn answer(&self, request: Request<Bytes>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        self.dispatch(parts, Source::Memory(Some(body))).await
+    }
+
+    pub(crate) async fn answer_connection(&self, request: Request<Incoming>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        self.dispatch(parts, Source::Connection(body)).await
+    }
+
+    async fn dispatch(&self, parts: Parts, body: Source) -> Response<Body> {
+        let id = RequestId::of(&parts.headers);
+        let is_blob = is_blob_host(&parts);
+        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        let (surface, answered) = self.route(parts, body, is_blob).await;
+        let mut response = answered.unwrap_or_else(|refusal| {
+            log_refusal(&refusal, &method, &path, &id);
+            self.render(surface, &refusal, &id)
+        });
+        id.write(response.headers_mut());
+        log(&method, &path, response.status(), &id);
+        response
+    }
+
+    async fn route(&self, parts: Parts, body: Source, is_blob: bool) -> (Surface, Answered) {
+        let shared = &self.shared;
+        let path = parts.uri.path();
+        if let Err(refusal) = check_head(&parts, &shared.limits) {
+            return (surface_of(path, is_blob), Err(refusal));
+        }
+        let found = shared.router.of_host(is_blob).find(&parts.method, path);
+        let found = match found {
+            Ok(found) => found,
+            Err(refusal) => return (surface_of(path, is_blob), Err(refusal)),
+        };
+        let route = found.end;
+        let call = Call {
+            body: RequestBody::new(body, &shared.limits),
+            shared: Arc::clone(shared),
+            parts,
+            captures: found.captures,
+        };
+        let answered = match route.handler {
+            Handler::Open(handler) | Handler::Signature(handler) => handler(call).await,
+            Handler::Token(handler) => match bearer::caller(&call) {
+                Ok(caller) => handler(call, caller).await,
+                Err(refusal) => Err(refusal),
+            },
+        };
+        (route.surface, answered)
+    }
+
+    /// The last line of a refusal: its surface's own shape.
+    fn render(&self, surface: Surface, refusal: &Refusal, id: &RequestId) -> Response<Body> {
+        let mut response = match surface {
+            Surface::Arm => crate::arm::errors::render(refusal),
+            Surface::SignIn => crate::auth::errors::render(refusal),
+            Surface::V1 => v1::errors::render(refusal, id),
+            Surface::Blob => blob::errors::render(refusal, id),
+        };
+        let headers = response.headers_mut();
+        for (name, value) in &refusal.headers {
+            headers.insert(name, value.clone());
+        }
+        if refusal.status == StatusCode::UNAUTHORIZED && surface != Surface::SignIn {
+            bearer::challenge(headers, &self.shared.public_url, refusal.stale_key);
+        }
+        response
+    }
+}
+
+/// Limits on the head that hyper does not keep itself.
+fn check_head(parts: &Parts, limits: &Limits) -> Result<(), Refusal> {
+    let uri_bytes = parts
+        .uri
+        .path_and_query()
+        .map_or(0, |uri| uri.as_str().len());
+    if uri_bytes > limits.uri_bytes {
+        return Err(Refusal::new(
+            StatusCode::URI_TOO_LONG,
+            "UriTooLong",
+            format!(
+                "path and query have {uri_bytes} bytes, at most {} are allowed",
+                limits.uri_bytes
+            ),
+        ));
+    }
+    let too_long = |(name, value): (&header::HeaderName, &HeaderValue)| {
+        name.as_str().len() + value.len() > limits.header_bytes
+    };
+    if parts.headers.iter().any(too_long) {
+        return Err(Refusal::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "RequestHeaderFieldsTooLarge",
+            format!("a header has more than {} bytes", limits.header_bytes),
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the request is for `ACCOUNT.blob.…`.
+fn is_blob_host(parts: &Parts) -> bool {
+    let host = match parts.uri.host() {
+        Some(host) => host,
+        None => parts
+            .headers
+            .get(header::HOST)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default(),
+    };
+    let mut labels = host.split('.');
+    labels.next().is_some_and(|account| !account.is_empty())
+        && labels
+            .next()
+            .is_some_and(|label| label.eq_ignore_ascii_case("blob"))
+        && labels.next().is_some()
+}
+
+/// One line per request. Reads that went well are many, and tell little.
+fn log(method: &Method, path: &str, status: StatusCode, id: &RequestId) {
+    let status = status.as_u16();
+    let id = id.as_str();
+    if method == Method::GET && status < 400 {
+        tracing::debug!(target: "wharf_api::access", %method, path, status, request_id = id, "{method} {path} {status}");
+    } else {
+        tracing::info!(target: "wharf_api::access", %method, path, status, request_id = id, "{method} {path} {status}");
+    }
+}
+
+/// What the caller does not get to read.
+fn log_refusal(refusal: &Refusal, method: &Method, path: &str, id: &RequestId) {
+    let (code, message) = (refusal.code, &refusal.message);
+    let id = id.as_str();
+    match &refusal.inside {
+        Some(inside) => {
+            tracing::error!(%method, path, code, request_id = id, "{message}: {inside}");
+        }
+        None => tracing::debug!(%method, path, code, request_id = id, "refused: {message}"),
+    }
+}

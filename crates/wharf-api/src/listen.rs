@@ -1,0 +1,153 @@
+//! Connections: accepted up to a limit, each served until it or the server ends.
+
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+
+use hyper::{
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use crate::dispatch::Api;
+
+/// The protocols that are offered, the preferred one first.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+/// Pause after a failed `accept`: out of file descriptors, mostly.
+const BREATH: Duration = Duration::from_millis(50);
+/// Between two pings of an HTTP/2 connection, and for the answer to one.
+const PING: Duration = Duration::from_secs(20);
+/// Most bytes read ahead of a handler on an HTTP/1 connection, beside the head.
+const READ_AHEAD: usize = 64 * 1024;
+
+impl Api {
+    /// Serves until `shutdown` turns true (or its sender is gone); then accepts
+    /// nothing new, lets requests in flight end for as long as
+    /// [`crate::Limits::drain`] says, and cuts what is left.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        tls: Arc<ServerConfig>,
+        mut shutdown: watch::Receiver<bool>,
+    ) {
+        let acceptor = acceptor(tls);
+        let limits = self.shared.limits.clone();
+        let mut connections = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                Some(_) = connections.join_next() => continue,
+                _ = shutdown.wait_for(|is_over| *is_over) => break,
+            };
+            match accepted {
+                Ok((stream, _)) if connections.len() < limits.connections => {
+                    connections.spawn(connection(
+                        self.clone(),
+                        stream,
+                        acceptor.clone(),
+                        shutdown.clone(),
+                    ));
+                }
+                Ok(_) => tracing::warn!(
+                    limit = limits.connections,
+                    "a connection was refused: as many as allowed are open"
+                ),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    sleep(BREATH).await;
+                }
+            }
+        }
+        drop(listener);
+        let drained = timeout(limits.drain, async {
+            while connections.join_next().await.is_some() {}
+        });
+        if drained.await.is_err() {
+            tracing::warn!(left = connections.len(), "connections were cut");
+            connections.shutdown().await;
+        }
+    }
+}
+
+fn acceptor(config: Arc<ServerConfig>) -> TlsAcceptor {
+    if !config.alpn_protocols.is_empty() {
+        return TlsAcceptor::from(config);
+    }
+    let mut config = (*config).clone();
+    config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// Shakes hands and serves; a client that leaves or errs ends it quietly.
+async fn connection(
+    api: Api,
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    // Answers are written at once; small ones must not wait for more.
+    let _ = stream.set_nodelay(true);
+    let shaken = tokio::select! {
+        shaken = timeout(api.shared.limits.handshake, acceptor.accept(stream)) => shaken,
+        _ = shutdown.wait_for(|is_over| *is_over) => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(PROTOCOLS[0]) => {
+            serve_http2(api, stream, shutdown).await;
+        }
+        Ok(Ok(stream)) => serve_http1(api, stream, shutdown).await,
+        Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+        Err(_) => tracing::debug!("TLS handshake took too long"),
+    }
+}
+
+async fn serve_http1(api: Api, stream: TlsStream<TcpStream>, mut shutdown: watch::Receiver<bool>) {
+    let limits = &api.shared.limits;
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_time)
+        .max_headers(limits.headers)
+        .max_header_size(limits.head_bytes + limits.uri_bytes)
+        .max_buf_size(limits.head_bytes + limits.uri_bytes + READ_AHEAD);
+    let service = service_fn(|request| {
+        let api = api.clone();
+        async move { Ok::<_, Infallible>(api.answer_connection(request).await) }
+    });
+    let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        _ = served.as_mut() => return,
+        _ = shutdown.wait_for(|is_over| *is_over) => served.as_mut().graceful_shutdown(),
+    }
+    let _ = served.await;
+}
+
+async fn serve_http2(api: Api, stream: TlsStream<TcpStream>, mut shutdown: watch::Receiver<bool>) {
+    let limits = &api.shared.limits;
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_pending_accept_reset_streams(limits.pending_resets)
+        .max_local_error_reset_streams(limits.local_resets)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING);
+    let service = service_fn(|request| {
+        let api = api.clone();
+        async move { Ok::<_, Infallible>(api.answer_connection(request).await) }
+    });
+    let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        _ = served.as_mut() => return,
+        _ = shutdown.wait_for(|is_over| *is_over) => served.as_mut().graceful_shutdown(),
+    }
+    let _ = served.await;
+}

@@ -1,0 +1,144 @@
+//! Every route of the server, on one page.
+//!
+//! [`routes`] is what the server answers by and what the coverage tests walk: a
+//! route that is not here does not exist, and one that is here has a snapshot.
+
+use std::{future::Future, pin::Pin, sync::LazyLock};
+
+use http::Method;
+use wharf_core::workspace::Caller;
+
+use crate::{answer::Answered, arm, auth, blob, call::Call, metadata, tree::Tree, v1};
+
+/// Whose shapes a route speaks, in its errors above all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surface {
+    /// Azure Resource Manager; also what has no shape of its own.
+    Arm,
+    /// OAuth 2: `{"error", "error_description"}`.
+    SignIn,
+    /// The data plane that SDK v1 speaks.
+    V1,
+    /// Blob storage, on hosts `ACCOUNT.blob.HOST`.
+    Blob,
+}
+
+/// What a caller must prove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing, or a secret that the request itself carries.
+    Open,
+    /// A bearer token.
+    Token,
+    /// A shared access signature in the query.
+    Signature,
+}
+
+type Answering = Pin<Box<dyn Future<Output = Answered> + Send>>;
+
+/// What answers a route. A handler for which a caller is needed cannot be reached
+/// without one.
+#[derive(Clone, Copy)]
+pub(crate) enum Handler {
+    Open(fn(Call) -> Answering),
+    Token(fn(Call, Caller) -> Answering),
+    /// Checks the signature itself: it covers the path and the permission.
+    Signature(fn(Call) -> Answering),
+}
+
+/// One route.
+#[derive(Clone)]
+pub struct Route {
+    /// The method; GET answers HEAD too where HEAD has no route of its own.
+    pub method: Method,
+    /// The path: words, `{name}` for one segment, `{*name}` for all that follow.
+    pub template: &'static str,
+    /// Whose shapes it speaks.
+    pub surface: Surface,
+    pub(crate) handler: Handler,
+}
+
+impl Route {
+    /// What a caller must prove.
+    pub fn access(&self) -> Access {
+        match self.handler {
+            Handler::Open(_) => Access::Open,
+            Handler::Token(_) => Access::Token,
+            Handler::Signature(_) => Access::Signature,
+        }
+    }
+}
+
+macro_rules! route {
+    ($method:ident $template:expr, $surface:ident, Token $handler:path) => {
+        Route {
+            method: Method::$method,
+            template: $template,
+            surface: Surface::$surface,
+            handler: Handler::Token(|call, caller| Box::pin($handler(call, caller))),
+        }
+    };
+    ($method:ident $template:expr, $surface:ident, $access:ident $handler:path) => {
+        Route {
+            method: Method::$method,
+            template: $template,
+            surface: Surface::$surface,
+            handler: Handler::$access(|call| Box::pin($handler(call))),
+        }
+    };
+}
+pub(crate) use route;
+
+/// The page: all routes. Order does not matter, words win over `{name}`s.
+pub fn routes() -> &'static [Route] {
+    &ROUTES
+}
+
+static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+    let mut routes = vec![route!(GET "/metadata/endpoints", Arm, Open metadata::endpoints)];
+    routes.extend(v1::routes());
+    routes.extend(blob::routes());
+    routes
+});
+
+/// The routes of the main host, and those of blob hosts.
+pub(crate) struct Router {
+    main: Tree<&'static Route>,
+    blob: Tree<&'static Route>,
+}
+
+impl Router {
+    pub(crate) fn new() -> Self {
+        let (mut main, mut blob) = (Tree::default(), Tree::default());
+        for route in routes() {
+            let tree = match route.surface {
+                Surface::Blob => &mut blob,
+                Surface::Arm | Surface::SignIn | Surface::V1 => &mut main,
+            };
+            tree.insert(&route.method, route.template, route);
+        }
+        Self { main, blob }
+    }
+
+    pub(crate) fn of_host(&self, is_blob: bool) -> &Tree<&'static Route> {
+        if is_blob { &self.blob } else { &self.main }
+    }
+}
+
+/// The surface of a path that no route has, so that the client can read the error.
+pub(crate) fn surface_of(path: &str, is_blob: bool) -> Surface {
+    let starts = |word: &str| {
+        let path = path.trim_start_matches('/');
+        path.get(..word.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(word))
+    };
+    if is_blob {
+        Surface::Blob
+    } else if starts("adfs") || starts("msi") {
+        Surface::SignIn
+    } else if v1::PREFIXES.iter().any(|word| starts(word)) {
+        Surface::V1
+    } else {
+        Surface::Arm
+    }
+}

@@ -1,0 +1,82 @@
+//! Refusals, as ARM and OAuth spell them.
+
+use serde::{Deserialize, Serialize};
+use wharf_core::finding::Finding;
+
+/// `{"error": {"code", "message", "details"}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorEnvelope {
+    /// The refusal.
+    pub error: ErrorBody,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// A stable word for programs.
+    pub code: String,
+    /// What a person reads.
+    pub message: String,
+    /// One per broken rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<ErrorDetail>,
+}
+
+/// One broken rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorDetail {
+    /// A stable word for programs.
+    pub code: String,
+    /// The field, as the client spells it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub target: String,
+    /// What a person reads.
+    pub message: String,
+}
+
+/// The word for a broken rule of one field.
+const INVALID_FIELD: &str = "InvalidField";
+
+impl ErrorBody {
+    /// A refusal with one detail per finding.
+    pub fn new(code: &str, message: &str, findings: &[Finding]) -> Self {
+        let detail = |finding: &Finding| ErrorDetail {
+            code: INVALID_FIELD.to_owned(),
+            target: finding.field.clone(),
+            message: finding.message.clone(),
+        };
+        Self {
+            code: code.to_owned(),
+            message: message.to_owned(),
+            details: findings.iter().map(detail).collect(),
+        }
+    }
+}
+
+impl ErrorEnvelope {
+    /// As [`ErrorBody::new`].
+    pub fn new(code: &str, message: &str, findings: &[Finding]) -> Self {
+        Self {
+            error: ErrorBody::new(code, message, findings),
+        }
+    }
+}
+
+/// `{"error", "error_description"}` (RFC 6749, section 5.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OAuthError {
+    /// One of OAuth's own words.
+    pub error: String,
+    /// What a person reads.
+    pub error_description: String,
+}
+
+impl OAuthError {
+    /// A refusal of the token endpoint.
+    pub fn new(error: &str, description: &str) -> Self {
+        Self {
+            error: error.to_owned(),
+            error_description: description.to_owned(),
+        }
+    }
+}

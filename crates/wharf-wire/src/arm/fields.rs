@@ -1,0 +1,219 @@
+//! JSON objects read field by field, all faults at once.
+//!
+//! A derived parser stops at the first wrong type and throws unknown members away.
+//! A PUT must do neither: it is told everything that is wrong with it, and what
+//! Wharf does not interpret is kept and given back.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use wharf_core::finding::Finding;
+
+/// Most characters of a text field, unless said otherwise.
+const LONGEST_TEXT: usize = 4_096;
+
+/// An object that is being taken apart. `null` counts as "not sent".
+#[derive(Debug)]
+pub(crate) struct Fields {
+    members: Map<String, Value>,
+    prefix: String,
+}
+
+impl Fields {
+    /// The members of the document's outermost object.
+    ///
+    /// # Errors
+    /// A finding when it is something else.
+    pub(crate) fn of(document: Value) -> Result<Self, Finding> {
+        match document {
+            Value::Object(members) => Ok(Self {
+                members,
+                prefix: String::new(),
+            }),
+            other => Err(Finding::new(
+                "body",
+                format!("must be a JSON object, not {}", kind_of(&other)),
+            )),
+        }
+    }
+
+    /// The full path of a member.
+    pub(crate) fn path(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// Takes a member as it is; names compare without case, as ARM has it.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
+        let key = if self.members.contains_key(name) {
+            name.to_owned()
+        } else {
+            let mut keys = self.members.keys();
+            keys.find(|key| key.eq_ignore_ascii_case(name))?.clone()
+        };
+        self.members
+            .shift_remove(&key)
+            .filter(|value| !value.is_null())
+    }
+
+    /// Takes a text.
+    pub(crate) fn text(&mut self, name: &str, findings: &mut Vec<Finding>) -> Option<String> {
+        match self.take(name)? {
+            Value::String(text) if text.len() > LONGEST_TEXT => {
+                findings.push(Finding::new(
+                    self.path(name),
+                    format!("has more than {LONGEST_TEXT} bytes"),
+                ));
+                None
+            }
+            Value::String(text) => Some(text),
+            other => self.wrong(name, "a text", &other, findings),
+        }
+    }
+
+    /// Takes a whole number.
+    pub(crate) fn integer(&mut self, name: &str, findings: &mut Vec<Finding>) -> Option<i64> {
+        match self.take(name)? {
+            Value::Number(number) if number.is_i64() => number.as_i64(),
+            other => self.wrong(name, "a whole number", &other, findings),
+        }
+    }
+
+    /// Takes texts by name, as labels are.
+    pub(crate) fn texts(
+        &mut self,
+        name: &str,
+        findings: &mut Vec<Finding>,
+    ) -> Option<BTreeMap<String, String>> {
+        let members = match self.take(name)? {
+            Value::Object(members) => members,
+            other => return self.wrong(name, "an object of texts", &other, findings),
+        };
+        let mut texts = BTreeMap::new();
+        for (key, value) in members {
+            match value {
+                Value::String(text) => {
+                    texts.insert(key, text);
+                }
+                other => findings.push(Finding::new(
+                    format!("{}.{key}", self.path(name)),
+                    format!("must be a text, not {}", kind_of(&other)),
+                )),
+            }
+        }
+        Some(texts)
+    }
+
+    /// Takes an object, to be taken apart in turn; an empty one when it was not sent.
+    pub(crate) fn object(&mut self, name: &str, findings: &mut Vec<Finding>) -> Self {
+        let members = match self.take(name) {
+            None => Map::new(),
+            Some(Value::Object(members)) => members,
+            Some(other) => self
+                .wrong(name, "an object", &other, findings)
+                .unwrap_or_default(),
+        };
+        Self {
+            members,
+            prefix: format!("{}.", self.path(name)),
+        }
+    }
+
+    /// Takes the first object of a list.
+    pub(crate) fn first_object(&mut self, name: &str, findings: &mut Vec<Finding>) -> Self {
+        let first = format!("{name}[0]");
+        let item = match self.take(name) {
+            None => None,
+            Some(Value::Array(items)) => items.into_iter().next(),
+            Some(other) => self.wrong(name, "a list of objects", &other, findings),
+        };
+        let members = match item {
+            None => Map::new(),
+            Some(Value::Object(members)) => members,
+            Some(other) => self
+                .wrong(&first, "an object", &other, findings)
+                .unwrap_or_default(),
+        };
+        Self {
+            members,
+            prefix: format!("{}.", self.path(&first)),
+        }
+    }
+
+    /// Whether no member is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// What nobody took.
+    pub(crate) fn rest(self) -> Map<String, Value> {
+        self.members
+    }
+
+    fn wrong<T>(
+        &self,
+        name: &str,
+        wanted: &str,
+        found: &Value,
+        findings: &mut Vec<Finding>,
+    ) -> Option<T> {
+        findings.push(Finding::new(
+            self.path(name),
+            format!("must be {wanted}, not {}", kind_of(found)),
+        ));
+        None
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "this number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn all_wrong_types_are_found_and_the_rest_is_kept() {
+        let document = json!({
+            "Location": "local",
+            "tags": {"a": "b", "c": 1},
+            "properties": {"count": 1.5, "name": ["x"], "other": true, "none": null},
+            "pools": ["x"],
+            "kept": {"deep": [1]},
+        });
+        let mut findings = Vec::new();
+        let mut fields = Fields::of(document).expect("an object");
+        assert_eq!(
+            fields.text("location", &mut findings).as_deref(),
+            Some("local")
+        );
+        fields.texts("tags", &mut findings);
+        let mut inner = fields.object("properties", &mut findings);
+        assert_eq!(inner.integer("count", &mut findings), None);
+        assert_eq!(inner.text("name", &mut findings), None);
+        assert_eq!(inner.text("none", &mut findings), None);
+        fields.first_object("pools", &mut findings);
+        let places: Vec<_> = findings.iter().map(|found| found.field.as_str()).collect();
+        assert_eq!(
+            places,
+            ["tags.c", "properties.count", "properties.name", "pools[0]"]
+        );
+        assert_eq!(Value::Object(inner.rest()), json!({"other": true}));
+        assert_eq!(Value::Object(fields.rest()), json!({"kept": {"deep": [1]}}));
+    }
+
+    #[test]
+    fn a_document_is_an_object() {
+        let finding = Fields::of(json!([1])).expect_err("a list");
+        assert_eq!(finding.message, "must be a JSON object, not a list");
+    }
+}

@@ -1,0 +1,4 @@
+//! Azure Resource Manager.
+
+pub mod errors;
+mod fields;
