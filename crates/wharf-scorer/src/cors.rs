@@ -30,7 +30,6 @@ impl Cors {
         let is_any = self.origins.iter().any(|origin| origin == "*");
         let allowed = match request.get(header::ORIGIN) {
             Some(origin) if is_any || self.origins.contains(origin) => origin.clone(),
-            Some(_) if self.origins.len() == 1 => first.clone(),
             Some(_) => return,
             None if is_any => HeaderValue::from_static("*"),
             None => first.clone(),
@@ -63,6 +62,7 @@ mod tests {
             ),
             ("http://a.com, http://b.com", Some("http://c.com"), None),
             ("http://a.com, http://b.com", None, Some("http://a.com")),
+            ("http://a.com", Some("http://c.com"), None),
             ("*", Some("http://c.com"), Some("http://c.com")),
             ("*", None, Some("*")),
             ("", Some("http://c.com"), None),

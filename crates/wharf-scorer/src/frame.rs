@@ -10,6 +10,10 @@
 //! | `F` failed | worker | `{"message": text}` | - |
 //! | `R` request | scorer | method, path, query, headers | the request's body |
 //! | `A` answer | worker | status, headers, … | the answer's body |
+//! | `S` streamed answer | worker | status, headers, … | - |
+//! | `D` data of a stream | worker | `{}` | a piece of the answer's body |
+//! | `E` end of a stream | worker | `{}` | - |
+//! | `X` a stream is cut | worker | `{}` | - |
 //!
 //! A worker runs a stranger's code, so its frames are bounded and a frame that is
 //! not as described ends the worker.

@@ -24,14 +24,14 @@ pub(crate) struct Identity {
 impl Identity {
     /// Reads the ids. An id that is too long is an error: the message, and the
     /// ids that the refusal carries.
-    pub(crate) fn read(headers: &HeaderMap) -> Result<Self, (Self, &'static str)> {
+    pub(crate) fn read(headers: &HeaderMap) -> Result<Self, Box<(Self, &'static str)>> {
         let get = |name: &HeaderName| headers.get(name).cloned();
         let is_long =
             |value: &Option<HeaderValue>| value.as_ref().is_some_and(|value| value.len() > LONGEST);
         let request = get(&REQUEST_ID);
         if is_long(&request) {
             let message = "x-request-id must not exceed 100 characters";
-            return Err((Self::default(), message));
+            return Err(Box::new((Self::default(), message)));
         }
         let request = request.unwrap_or_else(fresh);
         let old = get(&MS_REQUEST_ID);
@@ -43,7 +43,7 @@ impl Identity {
             };
             let message =
                 "x-ms-request-id and x-ms-client-request-id must not exceed 100 characters";
-            return Err((ids, message));
+            return Err(Box::new((ids, message)));
         }
         // An empty id counts as none; an empty x-request-id also stops us from
         // making one up.

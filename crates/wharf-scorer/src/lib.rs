@@ -17,7 +17,7 @@
 //! |---|---|
 //! | `config` | what a replica is told |
 //! | `serve` | its life: listen, start, drain, end |
-//! | `route`, `identity`, `cors` | HTTP: which answer a request gets |
+//! | `route`, `reply`, `identity`, `cors` | HTTP: which answer a request gets |
 //! | `pool` | N workers, one queue, restarts |
 //! | `worker`, `frame`, `environment` | one Python process and how to talk to it |
 //! | `state`, `log` | what others see of it |
@@ -32,6 +32,7 @@ mod frame;
 mod identity;
 mod log;
 mod pool;
+mod reply;
 mod route;
 mod serve;
 mod state;

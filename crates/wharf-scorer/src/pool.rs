@@ -23,6 +23,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// After so many failed restarts in a row, with no other worker left, the replica
 /// gives up: a new one may do better elsewhere.
 const MOST_FAILURES: u32 = 5;
+/// Pieces of a stream between the worker and the client.
+const PIECES: usize = 4;
 /// How long a request waits for a worker to come back.
 const RETURN: Duration = Duration::from_secs(10);
 
@@ -178,15 +180,25 @@ impl Shared {
             if job.answer.is_closed() {
                 continue;
             }
-            let result = worker
-                .call(&job.call, self.plan.config.scoring_timeout())
-                .await;
-            let error = result.as_ref().err().map(ToString::to_string);
+            let limit = self.plan.config.scoring_timeout();
+            let result = worker.call(&job.call, limit).await;
+            let mut error = result.as_ref().err().map(ToString::to_string);
             if error.is_some() {
                 // Before the answer, so that whoever has it sees the worker gone.
                 self.count(|count| count - 1);
             }
-            let _ = job.answer.send(result);
+            match result {
+                Ok(mut answer) if answer.is_streamed => {
+                    let (sender, pieces) = mpsc::channel(PIECES);
+                    answer.pieces = Some(pieces);
+                    let _ = job.answer.send(Ok(answer));
+                    if let Err(end) = worker.relay(sender, limit).await {
+                        self.count(|count| count - 1);
+                        error = Some(end.to_string());
+                    }
+                }
+                result => drop(job.answer.send(result)),
+            }
             if let Some(error) = error {
                 log.error(&format!("worker {pid}: {error}; another one is started"));
                 worker.stop().await;

@@ -7,24 +7,23 @@
 //! bare page, or nothing), `GET /` before `init` ends is 503 (there: it hangs),
 //! and a body has a largest size.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use tokio::time::timeout;
 
 use crate::{
     cors::Cors,
     identity::Identity,
     log::ReplicaLog,
     pool::{Pool, PoolError},
+    reply::{Reply, ReplyBody, json, mark, message, options, page, retry},
     worker::{Answer, Call, CallError},
 };
 
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const RUN_FAILED: HeaderName = HeaderName::from_static("x-ms-run-function-failed");
 const EXEC_MS: HeaderName = HeaderName::from_static("x-ms-run-fn-exec-ms");
 /// Tells the router that a 500 is a timeout; ours, not Azure's.
 const TIMED_OUT: HeaderName = HeaderName::from_static("x-wharf-scoring-timeout");
@@ -34,13 +33,17 @@ const LONGEST_TARGET: usize = 4094;
 /// Longest header field, in bytes; gunicorn's limit.
 const LONGEST_FIELD: usize = 8190;
 
+/// Most bytes of a refused body that are read and thrown away: a client that still
+/// sends would not see the answer if its connection were cut.
+const SKIPPED: u64 = 512 << 20;
+/// How long that may take.
+const SKIPPING: Duration = Duration::from_secs(15);
+
 const RUN_MESSAGE: &str =
     "An unexpected error occurred in scoring script. Check the logs for more info.";
 const NOT_FOUND: &str = "The requested URL was not found on the server. If you entered \
                          the URL manually please check your spelling and try again.";
 const NOT_ALLOWED: &str = "The method is not allowed for the requested URL.";
-
-type Reply = Response<Full<Bytes>>;
 
 /// What the routes need.
 pub(crate) struct Routes {
@@ -80,14 +83,15 @@ impl Routes {
                 Method::GET | Method::HEAD | Method::POST | Method::OPTIONS
             ),
             // These two carry no request ids, as in Azure's server.
-            _ => return message(StatusCode::NOT_FOUND, NOT_FOUND),
+            _ => return bare(StatusCode::NOT_FOUND, NOT_FOUND),
         };
         if !is_known {
-            return message(StatusCode::METHOD_NOT_ALLOWED, NOT_ALLOWED);
+            return bare(StatusCode::METHOD_NOT_ALLOWED, NOT_ALLOWED);
         }
         let identity = match Identity::read(&head.headers) {
             Ok(identity) => identity,
-            Err((identity, text)) => {
+            Err(refusal) => {
+                let (identity, text) = *refusal;
                 let mut reply = message(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text);
                 mark(&mut reply, Some(false));
                 identity.write(reply.headers_mut());
@@ -174,17 +178,18 @@ impl Routes {
         let declared = head.headers.get(header::CONTENT_LENGTH);
         let declared = declared.and_then(|it| it.to_str().ok()?.parse::<u64>().ok());
         if declared.is_some_and(|length| length > self.max_body_bytes) {
+            if !head.headers.contains_key(header::EXPECT) {
+                skip(body).await;
+            }
             return self.too_large();
         }
         // Closed never; the bound keeps bodies out of memory until their turn.
         let Ok(_permit) = self.admission.acquire().await else {
             return message(StatusCode::SERVICE_UNAVAILABLE, "The replica is stopping.");
         };
-        let limit = usize::try_from(self.max_body_bytes).unwrap_or(usize::MAX);
-        let body = match Limited::new(body, limit).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => return self.too_large(),
-            Err(_) => return message(StatusCode::BAD_REQUEST, "The body did not arrive."),
+        let body = match self.read(body).await {
+            Ok(body) => body,
+            Err(reply) => return *reply,
         };
         let call = Call {
             method: head.method.to_string(),
@@ -194,7 +199,7 @@ impl Routes {
             body,
         };
         let reply = match self.pool.run(call).await {
-            Ok(answer) => self.from_worker(answer),
+            Ok(answer) => self.checked(answer),
             Err(error) => self.without_answer(&error),
         };
         self.log.info(&format!(
@@ -204,9 +209,44 @@ impl Routes {
             started.elapsed().as_secs_f64() * 1000.0,
             http_body::Body::size_hint(reply.body())
                 .exact()
-                .unwrap_or(0),
+                .map_or_else(|| "streamed".to_owned(), |size| size.to_string()),
         ));
         reply
+    }
+
+    /// Reads a body of which the length may be unknown.
+    async fn read(&self, mut body: Incoming) -> Result<Bytes, Box<Reply>> {
+        let mut first = Bytes::new();
+        let mut all = BytesMut::new();
+        let mut size = 0;
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else {
+                let text = "The body did not arrive.";
+                return Err(Box::new(message(StatusCode::BAD_REQUEST, text)));
+            };
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            size += data.len() as u64;
+            if size > self.max_body_bytes {
+                drop((first, all));
+                skip(body).await;
+                return Err(Box::new(self.too_large()));
+            }
+            // One piece is the common case and is not copied.
+            if first.is_empty() && all.is_empty() {
+                first = data;
+                continue;
+            }
+            if all.is_empty() {
+                let known = http_body::Body::size_hint(&body).lower();
+                let known = usize::try_from(known).unwrap_or(0);
+                all.reserve(first.len() + data.len() + known);
+                all.extend_from_slice(&first);
+            }
+            all.extend_from_slice(&data);
+        }
+        Ok(if all.is_empty() { first } else { all.freeze() })
     }
 
     fn too_large(&self) -> Reply {
@@ -220,7 +260,7 @@ impl Routes {
     }
 
     /// Checks what the worker said; a script may have put anything in it.
-    fn from_worker(&self, answer: Answer) -> Reply {
+    fn checked(&self, mut answer: Answer) -> Reply {
         let status = StatusCode::from_u16(answer.status).ok();
         let status = status.filter(|it| (200..600).contains(&it.as_u16()));
         let headers: Option<Vec<_>> = answer
@@ -242,7 +282,11 @@ impl Routes {
             mark(&mut reply, Some(true));
             return reply;
         };
-        let mut reply = Response::new(Full::new(answer.body));
+        let body = match answer.pieces.take() {
+            Some(pieces) => ReplyBody::Pieces(pieces),
+            None => ReplyBody::whole(answer.body),
+        };
+        let mut reply = Response::new(body);
         *reply.status_mut() = status;
         for (name, value) in headers {
             let is_ours = matches!(
@@ -303,44 +347,24 @@ fn latin1(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-fn mark(reply: &mut Reply, run_failed: Option<bool>) {
-    if let Some(run_failed) = run_failed {
-        let text = if run_failed { "True" } else { "False" };
-        let value = HeaderValue::from_static(text);
-        reply.headers_mut().insert(RUN_FAILED, value);
-    }
-}
-
-fn retry(mut reply: Reply) -> Reply {
-    let second = HeaderValue::from_static("1");
-    reply.headers_mut().insert(header::RETRY_AFTER, second);
+/// An answer without request ids.
+fn bare(status: StatusCode, text: &str) -> Reply {
+    let mut reply = message(status, text);
+    mark(&mut reply, Some(false));
     reply
 }
 
-fn with_type(status: StatusCode, kind: HeaderValue, body: Bytes) -> Reply {
-    let mut reply = Response::new(Full::new(body));
-    *reply.status_mut() = status;
-    reply.headers_mut().insert(header::CONTENT_TYPE, kind);
-    reply
-}
-
-fn json(status: StatusCode, body: Bytes) -> Reply {
-    with_type(status, JSON, body)
-}
-
-fn page(status: StatusCode, text: &'static str) -> Reply {
-    with_type(status, HTML, Bytes::from_static(text.as_bytes()))
-}
-
-fn message(status: StatusCode, text: &str) -> Reply {
-    let body = serde_json::json!({ "message": text }).to_string();
-    json(status, body.into())
-}
-
-fn options(methods: &[&str]) -> Reply {
-    let mut reply = page(StatusCode::OK, "");
-    if let Ok(value) = HeaderValue::try_from(methods.join(", ")) {
-        reply.headers_mut().insert(header::ALLOW, value);
-    }
-    reply
+/// Reads the rest of a body for nothing, within bounds.
+async fn skip(mut body: Incoming) {
+    let mut skipped = 0;
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            skipped += frame.data_ref().map_or(0, |data| data.len() as u64);
+            if skipped > SKIPPED {
+                return;
+            }
+        }
+    };
+    // Either way the connection closes after the answer.
+    let _ = timeout(SKIPPING, reading).await;
 }

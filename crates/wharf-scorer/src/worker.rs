@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use tokio::{
     net::UnixStream,
     process::{Child, Command},
+    sync::mpsc,
     task::JoinHandle,
+    time::{Instant, sleep_until},
 };
 
 use crate::{
@@ -27,6 +29,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How long the rest of the prints may take after a worker's end. A process that
 /// the script started may hold the pipe for ever.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long a stream that nobody reads goes on when there is no scoring timeout.
+const ABANDONED: Duration = Duration::from_secs(60);
 
 /// What every worker of a replica is started with.
 pub(crate) struct Plan {
@@ -93,6 +97,11 @@ pub(crate) struct Answer {
     pub(crate) timed_out: bool,
     #[serde(skip)]
     pub(crate) body: Bytes,
+    /// The body comes in pieces: it has to be read with [`Worker::relay`].
+    #[serde(skip)]
+    pub(crate) is_streamed: bool,
+    #[serde(skip)]
+    pub(crate) pieces: Option<mpsc::Receiver<io::Result<Bytes>>>,
 }
 
 /// Why there is no answer. The worker is gone in every case.
@@ -193,7 +202,7 @@ impl Worker {
         };
         let header = serde_json::to_vec(&configure)
             .map_err(|error| StartError::Process(error.to_string()))?;
-        let reply = match self.exchange(b'C', &header, &[]).await {
+        let reply = match self.exchange(Some((b'C', &header, &[]))).await {
             Ok(reply) => reply,
             Err(CallError::Died(how)) => {
                 return Err(StartError::Process(format!(
@@ -237,7 +246,7 @@ impl Worker {
     ) -> Result<Answer, CallError> {
         let header =
             serde_json::to_vec(call).map_err(|error| CallError::Protocol(error.to_string()))?;
-        let exchange = self.exchange(b'R', &header, &call.body);
+        let exchange = self.exchange(Some((b'R', &header, &call.body)));
         let reply = match timeout {
             None => exchange.await?,
             Some(limit) => tokio::time::timeout(limit.saturating_add(GRACE), exchange)
@@ -247,19 +256,75 @@ impl Worker {
                     Err(CallError::Timeout(millis))
                 })?,
         };
-        if reply.kind != b'A' {
+        if !matches!(reply.kind, b'A' | b'S') {
             return Err(CallError::Protocol(format!("kind {}", reply.kind)));
         }
         let mut answer: Answer = serde_json::from_slice(&reply.header)
             .map_err(|error| CallError::Protocol(error.to_string()))?;
         answer.body = reply.body;
+        answer.is_streamed = reply.kind == b'S';
         Ok(answer)
     }
 
-    async fn exchange(&mut self, kind: u8, header: &[u8], body: &[u8]) -> Result<Frame, CallError> {
+    /// Passes the pieces of a streamed answer on until its end. The scoring timeout
+    /// does not cover them, as in Azure's server; but once nobody listens any more,
+    /// the script gets only that long to come to its end. After an error the worker
+    /// must be stopped.
+    pub(crate) async fn relay(
+        &mut self,
+        to: mpsc::Sender<io::Result<Bytes>>,
+        patience: Option<Duration>,
+    ) -> Result<(), CallError> {
+        let patience = patience.unwrap_or(ABANDONED);
+        let mut left_at: Option<Instant> = None;
+        loop {
+            let next = self.exchange(None);
+            tokio::pin!(next);
+            let frame = loop {
+                let given_up = left_at.map(|at| at + patience);
+                tokio::select! {
+                    biased;
+                    frame = &mut next => break frame,
+                    () = to.closed(), if left_at.is_none() => left_at = Some(Instant::now()),
+                    () = sleep_until(given_up.unwrap_or_else(Instant::now)),
+                        if given_up.is_some() =>
+                    {
+                        let millis = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+                        break Err(CallError::Timeout(millis));
+                    }
+                }
+            };
+            let cut = |text: &str| io::Error::other(text.to_owned());
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(error) => {
+                    let _ = to.send(Err(cut("the worker is gone"))).await;
+                    return Err(error);
+                }
+            };
+            match frame.kind {
+                // Who left does not get it; that is all.
+                b'D' => drop(to.send(Ok(frame.body)).await),
+                b'E' => return Ok(()),
+                b'X' => {
+                    let _ = to.send(Err(cut("the script raised"))).await;
+                    return Ok(());
+                }
+                kind => {
+                    let _ = to.send(Err(cut("the worker is gone"))).await;
+                    return Err(CallError::Protocol(format!("kind {kind} in a stream")));
+                }
+            }
+        }
+    }
+
+    /// Sends a frame, or nothing, and waits for the next one.
+    async fn exchange(&mut self, send: Option<(u8, &[u8], &[u8])>) -> Result<Frame, CallError> {
         let socket = &mut self.socket;
         let talk = async {
-            frame::write(socket, kind, header, body).await?;
+            if let Some((kind, header, body)) = send {
+                frame::write(socket, kind, header, body).await?;
+            }
             frame::read(socket).await
         };
         tokio::pin!(talk);

@@ -65,7 +65,8 @@ class Runner(object):
         raise TimeoutError("Scoring timeout after %d ms" % self.timeout_ms)
 
     def run(self, request):
-        """Returns (header, body) of the answer. Never raises."""
+        """Returns (header, body) of the answer; the body is bytes, or an iterator of
+        pieces that may still raise. Never raises itself."""
         try:
             return self._run(request)
         except Refused as refused:
@@ -105,7 +106,7 @@ class Runner(object):
             elapsed = time.perf_counter() - start
             if not isinstance(result, raw.AMLResponse):
                 result = _from_flask(result)
-            elif not isinstance(result.response, (bytes, str)):
+            elif not isinstance(result.response, (bytes, str)) and not _is_streamed(result):
                 result.response = _joined(result.response)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -211,6 +212,10 @@ def _query_values(request):
     return values
 
 
+def _is_streamed(response):
+    return hasattr(response.response, "__next__")
+
+
 def _joined(parts):
     """A body given as something to iterate over; a dict gives its keys."""
     return b"".join(it.encode("utf-8") if isinstance(it, str) else bytes(it) for it in parts)
@@ -223,7 +228,11 @@ def _from_flask(result):
     if not isinstance(base, type) or not isinstance(result, base):
         return result
     result.direct_passthrough = False
-    ours = raw.AMLResponse(result.get_data(), result.status_code)
+    if result.is_streamed:
+        ours = raw.AMLResponse("", result.status_code)
+        ours.response = iter(result.iter_encoded())
+    else:
+        ours = raw.AMLResponse(result.get_data(), result.status_code)
     ours.headers = raw.Headers(list(result.headers.items()))
     return ours
 

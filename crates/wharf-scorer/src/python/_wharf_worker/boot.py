@@ -119,6 +119,17 @@ def _fail(channel, error, config):
     os._exit(3)
 
 
+def _send(channel, answer, result):
+    if isinstance(result, bytes):
+        return channel.write(b"A", answer, result)
+    try:
+        return channel.stream(answer, result)
+    except BaseException:
+        # The scorer has cut the stream; if it is gone itself, the next read tells.
+        traceback.print_exc()
+        return True
+
+
 def main():
     """Never returns."""
     channel = frames.Channel(_take_socket())
@@ -143,7 +154,7 @@ def main():
             _, header, body = channel.read()
             answer, result = runner.run(raw.Incoming(header, body))
             _flush()
-            if not channel.write(b"A", answer, result):
+            if not _send(channel, answer, result):
                 sys.stderr.write("run() answered more than a reply may hold\n")
                 channel.write(b"A", *answers.internal_error())
     except frames.Closed:
