@@ -1,0 +1,94 @@
+//! A scorer as a process: signals, and what its death leaves.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command},
+};
+
+use crate::harness::{CONFIG, Replica};
+
+const SCRIPT: &str = "
+import os, signal, time
+def init(): pass
+def run(data): return eval(data)
+";
+
+fn start(workers: u32) -> (Replica, Child) {
+    Replica::start_process(|folder, config| {
+        config["workers"] = workers.into();
+        fs::write(folder.join("app/score.py"), SCRIPT).expect("written");
+    })
+}
+
+fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill").args([name, &pid.to_string()]).status();
+    assert!(sent.expect("kill runs").success());
+}
+
+/// A process that ended is there until it is collected, but without a command.
+fn lives(pid: &str) -> bool {
+    fs::read(Path::new("/proc").join(pid).join("cmdline")).is_ok_and(|line| !line.is_empty())
+}
+
+#[test]
+#[ignore = "a scorer for the tests below, which run it as a process"]
+fn a_scorer_of_its_own() {
+    let path = std::env::var_os(CONFIG).expect("run by another test");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let result = runtime.block_on(wharf_scorer::run(Path::new(&path)));
+    result.expect("a clean end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_dies_with_a_scorer_that_is_killed() {
+    let (replica, mut scorer) = start(2);
+    replica.wait_ready().await;
+    // One worker waits for requests; the other is busy and deaf to signals.
+    let app = replica.folder.path().join("app");
+    let busy = "(open('busy', 'w').write(str(os.getpid())), \
+                 signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32)), \
+                 any(iter(lambda: False, True)))";
+    let request = async {
+        let stream = replica.try_score(busy).await;
+        assert!(stream.is_err(), "no answer was to come");
+    };
+    let rest = async {
+        let busy = replica
+            .until("busy worker", || {
+                fs::read_to_string(app.join("busy"))
+                    .ok()
+                    .filter(|pid| !pid.is_empty())
+            })
+            .await;
+        let idle = replica.score("os.getpid()").await;
+        let idle = idle.text().to_owned();
+        assert_ne!(busy, idle);
+        signal(scorer.id(), "-KILL");
+        scorer.wait().expect("collected");
+        for pid in [busy, idle] {
+            replica
+                .until("end of Python", || (!lives(&pid)).then_some(()))
+                .await;
+        }
+    };
+    tokio::join!(request, rest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_finishes_what_runs_and_ends_well() {
+    let (replica, mut scorer) = start(1);
+    replica.wait_ready().await;
+    let socket = replica.folder.path().join("s.sock");
+    let pid = scorer.id();
+    let wait = format!(
+        "[os.kill({pid}, signal.SIGTERM), \
+          [time.sleep(0.005) for _ in iter(lambda: os.path.exists({socket:?}), False)], \
+          os.getpid()][2]"
+    );
+    let reply = replica.score(&wait).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert!(scorer.wait().expect("collected").success());
+    assert!(!lives(reply.text()), "Python is left");
+    assert!(replica.log().contains("stopped"), "{}", replica.log());
+}
