@@ -124,3 +124,24 @@ async fn raw_requests_and_responses() {
         assert_eq!(reply.text(), expected, "{kind}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raw_run_gets_four_methods() {
+    let replica = Replica::ready(
+        "
+from azureml.contrib.services.aml_request import rawhttp
+from azureml.contrib.services.aml_response import AMLResponse
+def init(): pass
+@rawhttp
+def run(request): return AMLResponse('', 200, {'x-method': request.method})
+",
+    )
+    .await;
+    for method in [Method::GET, Method::POST, Method::OPTIONS, Method::HEAD] {
+        let reply = replica.send(method.clone(), "/score", &[], b"").await;
+        assert_eq!(reply.header("x-method"), Some(method.as_str()));
+        assert!(reply.header("x-ms-run-fn-exec-ms").is_some(), "{method}");
+    }
+    let reply = replica.send(Method::PUT, "/score", &[], b"").await;
+    assert_eq!(reply.status, 405);
+}

@@ -163,3 +163,34 @@ async fn a_sample_of_mixed_types_has_no_second_version() {
         r#"{"message":"Swagger version [2] is not supported for the scoring script. Supported swagger versions: [3, 3.1]."}"#
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decorator_for_a_parameter_that_run_lacks_fails_each_request() {
+    let replica = Replica::ready(&SCHEMA.replace("'scale', P", "'scales', P")).await;
+    for _ in 0..2 {
+        let reply = replica.score("{\"data\": [1]}").await;
+        check("31", &reply, 500, Some("True"), RUN);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn swagger_files_of_the_user_win() {
+    let replica = Replica::start_with(|folder, _| {
+        let app = folder.join("app");
+        std::fs::write(app.join("score.py"), SCHEMA).expect("written");
+        std::fs::write(app.join("swagger2.json"), "{\"mine\": 2}").expect("written");
+        std::fs::write(app.join("swagger3.1.json"), "{\"mine\": 3.1}").expect("written");
+        // Azure's server reads these two; they must not break ours.
+        std::fs::write(app.join("config.json"), "[]").expect("written");
+        std::fs::write(app.join("logging.json"), "{\"version\": 1}").expect("written");
+    });
+    replica.wait_ready().await;
+    for (version, expected) in [("", "{\"mine\": 2}"), ("?version=3.1", "{\"mine\": 3.1}")] {
+        let reply = replica.get(&format!("/swagger.json{version}")).await;
+        assert_eq!(reply.text(), expected);
+        assert_eq!(reply.header("x-ms-run-function-failed"), Some("False"));
+    }
+    let third = replica.get("/swagger.json?version=3.0").await;
+    assert!(third.text().contains("\"openapi\": \"3.0.3\""));
+    assert_eq!(replica.get("/swagger.json?version=").await.status, 404);
+}

@@ -234,3 +234,45 @@ def run(data, request_headers):
             .await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn run_may_be_anything_that_can_be_called() {
+    let init = "import functools\ndef init(): pass\n";
+    let rows = [
+        (
+            "class C:\n    def __call__(self, a): return a\nrun = C()",
+            "\"x\"",
+        ),
+        (
+            "class C:\n    def go(self, a): return a\nrun = C().go",
+            "\"x\"",
+        ),
+        (
+            "def f(b, a): return a + b\nrun = functools.partial(f, 'y')",
+            "\"xy\"",
+        ),
+        ("def run(*, data): return data", "\"x\""),
+        ("def run(request_headers, a): return a", "\"x\""),
+        ("def run(a, b=1): return [a, b]", "[\"x\", 1]"),
+    ];
+    for (script, expected) in rows {
+        let replica = Replica::ready(&format!("{init}{script}")).await;
+        let reply = replica.score("x").await;
+        assert_eq!(reply.text(), expected, "{script}: {}", replica.log());
+    }
+    // These start, and fail each request.
+    for (script, failed) in [
+        ("def run(a, b): return a", "True"),
+        ("async def run(a): return a", "False"),
+        ("def run(a): yield a", "False"),
+    ] {
+        let replica = Replica::ready(&format!("{init}{script}")).await;
+        let reply = replica.score("x").await;
+        assert_eq!(reply.status, 500, "{script}");
+        assert_eq!(
+            reply.header("x-ms-run-function-failed"),
+            Some(failed),
+            "{script}"
+        );
+    }
+}

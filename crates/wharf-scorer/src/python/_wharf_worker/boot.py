@@ -20,7 +20,6 @@ from . import answers, frames, hints, raw, script, swagger
 # imports in our modules must find them in sys.modules.
 import importlib.util  # noqa: F401
 import logging.config  # noqa: F401
-import tempfile  # noqa: F401
 
 
 def _take_socket():
