@@ -134,6 +134,11 @@ impl LocalBackend {
     pub fn changes(&self) -> broadcast::Receiver<WorkloadKey> {
         self.inner.shared.changes.subscribe()
     }
+
+    /// What [`LocalBackend::changes`] hears, for whoever has many listeners.
+    pub fn change_sender(&self) -> broadcast::Sender<WorkloadKey> {
+        self.inner.shared.changes.clone()
+    }
 }
 
 impl Drop for LocalBackend {
