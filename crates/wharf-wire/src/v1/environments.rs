@@ -1,0 +1,198 @@
+//! The environment document that a deployment carries, as far as Wharf acts on it.
+
+use serde_json::Value;
+use wharf_core::environment::{
+    CondaDependency, CondaSpec, DockerSection, EnvironmentSpec, PythonSection,
+};
+
+use super::fields::Fields;
+
+/// Reads an environment if there is one.
+pub(super) fn read_if(is_there: bool, environment: &mut Fields<'_>) -> Option<EnvironmentSpec> {
+    is_there.then(|| read(environment))
+}
+
+/// Reads an environment; wrong types become findings.
+fn read(environment: &mut Fields<'_>) -> EnvironmentSpec {
+    let is_reference = environment.raw("python").is_none() && environment.raw("docker").is_none();
+    if is_reference {
+        environment.refuse(
+            "python",
+            "is missing; a registered environment cannot be named yet, so send its whole \
+             definition",
+        );
+    }
+    EnvironmentSpec {
+        name: environment.text("name").unwrap_or_default(),
+        version: environment.text("version"),
+        python: python(&mut environment.object("python")),
+        docker: docker(&mut environment.object("docker")),
+        variables: environment.labels("environmentVariables"),
+        has_spark: !environment.object("spark").list("packages").is_empty(),
+        has_r: environment.raw("r").is_some(),
+    }
+}
+
+fn python(python: &mut Fields<'_>) -> PythonSection {
+    let user_managed = python.flag("userManagedDependencies").unwrap_or(false);
+    if python.text("baseCondaEnvironment").is_some() {
+        python.refuse(
+            "baseCondaEnvironment",
+            "is not supported: list the packages in condaDependencies",
+        );
+    }
+    // The SDK reads the file and sends its content; a path alone means nothing here.
+    let has_file_alone =
+        python.raw("condaDependenciesFile").is_some() && python.raw("condaDependencies").is_none();
+    if has_file_alone && !user_managed {
+        python.refuse(
+            "condaDependenciesFile",
+            "names a file on the client; send its content in condaDependencies",
+        );
+    }
+    PythonSection {
+        user_managed,
+        interpreter_path: python.text("interpreterPath"),
+        conda: conda(&mut python.object("condaDependencies")),
+    }
+}
+
+fn conda(conda: &mut Fields<'_>) -> CondaSpec {
+    let channels = conda.texts("channels");
+    let mut dependencies = Vec::new();
+    for (index, entry) in conda.list("dependencies").iter().enumerate() {
+        match entry {
+            Value::String(text) => dependencies.push(CondaDependency::Conda(text.clone())),
+            Value::Object(section) => match pip_lines(section) {
+                Some(lines) => dependencies.push(CondaDependency::Pip(lines)),
+                None => conda.refuse(
+                    &format!("dependencies[{index}]"),
+                    "must have exactly one member, `pip`, an array of texts",
+                ),
+            },
+            _ => conda.refuse(
+                &format!("dependencies[{index}]"),
+                "must be a package as text, or an object with `pip`",
+            ),
+        }
+    }
+    CondaSpec {
+        channels,
+        dependencies,
+    }
+}
+
+fn pip_lines(section: &serde_json::Map<String, Value>) -> Option<Vec<String>> {
+    let lines = section.get("pip").filter(|_| section.len() == 1)?;
+    if lines.is_null() {
+        return Some(Vec::new());
+    }
+    let lines = lines.as_array()?.iter();
+    lines.map(|line| line.as_str().map(str::to_owned)).collect()
+}
+
+fn docker(docker: &mut Fields<'_>) -> DockerSection {
+    DockerSection {
+        base_image: docker.text("baseImage"),
+        base_dockerfile: docker.text("baseDockerfile"),
+        has_build_context: docker.raw("buildContext").is_some(),
+    }
+}
+
+/// The environment as it is stored and shown: the registry's password goes, since
+/// nothing of ours reads it and nobody should be shown it.
+pub(super) fn without_secrets(mut environment: Value) -> Value {
+    if let Some(registry) = environment.pointer_mut("/docker/baseImageRegistry")
+        && let Some(registry) = registry.as_object_mut()
+        && let Some(password) = registry.get_mut("password")
+    {
+        *password = Value::Null;
+    }
+    environment
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use wharf_core::finding::Finding;
+
+    use super::*;
+
+    fn parsed(environment: &Value) -> (EnvironmentSpec, Vec<Finding>) {
+        let mut findings = Vec::new();
+        let spec = read(&mut Fields::of_body(environment, &mut findings));
+        (spec, findings)
+    }
+
+    #[test]
+    fn the_sdks_document_is_read() {
+        let (spec, findings) = parsed(&json!({
+            "name": "env", "version": null,
+            "environmentVariables": {"AZUREML_ENTRY_SCRIPT": "score.py", "THREADS": 2},
+            "python": {
+                "userManagedDependencies": false, "interpreterPath": "python",
+                "condaDependenciesFile": null, "baseCondaEnvironment": null,
+                "condaDependencies": {
+                    "channels": ["conda-forge"],
+                    "dependencies": ["python=3.8.13", {"pip": ["azureml-defaults", "scikit-learn==1.5"]}],
+                    "name": "project_environment"
+                }
+            },
+            "docker": {"baseImage": "img", "baseDockerfile": null, "buildContext": null},
+            "spark": {"repositories": [], "packages": [], "precachePackages": true},
+            "r": null, "inferencingStackVersion": "latest"
+        }));
+        assert_eq!(findings, []);
+        assert_eq!(spec.variables["THREADS"], "2");
+        assert_eq!(spec.python.interpreter_path.as_deref(), Some("python"));
+        assert_eq!(
+            spec.python.conda.dependencies,
+            [
+                CondaDependency::Conda("python=3.8.13".into()),
+                CondaDependency::Pip(vec!["azureml-defaults".into(), "scikit-learn==1.5".into()]),
+            ]
+        );
+        assert!(!spec.has_spark && !spec.has_r && !spec.docker.has_build_context);
+    }
+
+    #[test]
+    fn wrong_types_are_told_at_once() {
+        let (_, findings) = parsed(&json!({
+            "name": 5,
+            "python": {
+                "userManagedDependencies": "no",
+                "baseCondaEnvironment": "base",
+                "condaDependencies": {"channels": [1], "dependencies": [7, {"npm": []}, {"pip": [1]}]}
+            },
+            "environmentVariables": {"A": {}}
+        }));
+        let fields: Vec<_> = findings.iter().map(|it| it.field.as_str()).collect();
+        assert_eq!(
+            fields,
+            [
+                "name",
+                "python.userManagedDependencies",
+                "python.baseCondaEnvironment",
+                "python.condaDependencies.channels[0]",
+                "python.condaDependencies.dependencies[0]",
+                "python.condaDependencies.dependencies[1]",
+                "python.condaDependencies.dependencies[2]",
+                "environmentVariables.A",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_reference_is_refused() {
+        let (_, findings) = parsed(&json!({"name": "AzureML-Minimal", "version": "3"}));
+        assert_eq!(findings[0].field, "python");
+    }
+
+    #[test]
+    fn a_registry_password_is_not_kept() {
+        let kept = without_secrets(json!({
+            "docker": {"baseImageRegistry": {"address": "a", "username": "u", "password": "p"}}
+        }));
+        assert!(!kept.to_string().contains("\"p\""));
+    }
+}

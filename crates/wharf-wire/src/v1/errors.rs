@@ -1,0 +1,65 @@
+//! Errors of the data plane, in the shapes of its two services.
+
+use serde_json::{Value, json};
+use wharf_core::finding::Finding;
+
+/// What an error says.
+#[derive(Debug, Clone, Copy)]
+pub struct ErrorText<'a> {
+    /// The HTTP status. The SDK reads it from the body, not from the answer's head:
+    /// `statusCode` 404 becomes its "model not found".
+    pub status: u16,
+    /// A stable word.
+    pub code: &'a str,
+    /// What is wrong and what would be right.
+    pub message: &'a str,
+    /// One per broken rule.
+    pub details: &'a [Finding],
+    /// The request's id.
+    pub request_id: &'a str,
+}
+
+fn details(error: &ErrorText<'_>) -> Vec<Value> {
+    let detail = |finding: &Finding| {
+        json!({
+            "code": error.code,
+            "message": finding.to_string(),
+            "target": finding.field,
+        })
+    };
+    error.details.iter().map(detail).collect()
+}
+
+/// Model management: models, assets, services, operations.
+pub fn model_management(error: &ErrorText<'_>) -> Value {
+    json!({
+        "code": error.code,
+        "statusCode": error.status,
+        "message": error.message,
+        "details": details(error),
+        "correlation": {"RequestId": error.request_id},
+    })
+}
+
+/// The other services: artifacts, environments, discovery.
+pub fn nested(error: &ErrorText<'_>) -> Value {
+    json!({
+        "error": {
+            "code": error.code,
+            "message": error.message,
+            "details": details(error),
+        },
+        "correlation": {"request": error.request_id},
+        "statusCode": error.status,
+    })
+}
+
+/// What `validate/*` answers about a request that would be refused: the SDK reads
+/// `error.message` of a 200 and ignores every other status.
+pub fn validation(message: &str, details: &[Finding]) -> Value {
+    let details: Vec<_> = details
+        .iter()
+        .map(|finding| json!({"code": "ValidationError", "message": finding.to_string(), "target": finding.field}))
+        .collect();
+    json!({"error": {"code": "ValidationError", "message": message, "details": details}})
+}

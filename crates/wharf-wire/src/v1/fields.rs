@@ -1,0 +1,200 @@
+//! Reading JSON member by member, so that everything that is wrong with a body
+//! is told at once, each with its place.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use wharf_core::finding::Finding;
+
+/// Most entries of a list of texts.
+const MOST_TEXTS: usize = 100_000;
+
+/// The members of one object.
+pub(crate) struct Fields<'a> {
+    members: Option<&'a Map<String, Value>>,
+    place: String,
+    findings: &'a mut Vec<Finding>,
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// The members of a body; one that is no object has none, and a finding.
+    pub(crate) fn of_body(body: &'a Value, findings: &'a mut Vec<Finding>) -> Self {
+        let members = body.as_object();
+        if members.is_none() {
+            findings.push(Finding::new(
+                "body",
+                format!("must be an object, is {}", kind(body)),
+            ));
+        }
+        Self {
+            members,
+            place: String::new(),
+            findings,
+        }
+    }
+
+    /// The place of a member, for a finding.
+    pub(crate) fn place(&self, name: &str) -> String {
+        if self.place.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.place)
+        }
+    }
+
+    /// Whether something was found at exactly this place.
+    pub(crate) fn is_told(&self, place: &str) -> bool {
+        self.findings.iter().any(|finding| finding.field == place)
+    }
+
+    /// Says what is wrong with a member.
+    pub(crate) fn refuse(&mut self, name: &str, message: impl Into<String>) {
+        let place = self.place(name);
+        self.findings.push(Finding::new(place, message));
+    }
+
+    /// The member as it is; null counts as not there.
+    pub(crate) fn raw(&self, name: &str) -> Option<&'a Value> {
+        let value = self.members?.get(name)?;
+        (!value.is_null()).then_some(value)
+    }
+
+    fn typed<T>(
+        &mut self,
+        name: &str,
+        wanted: &str,
+        read: impl FnOnce(&'a Value) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.raw(name)?;
+        let read = read(value);
+        if read.is_none() {
+            self.refuse(name, format!("must be {wanted}, is {}", kind(value)));
+        }
+        read
+    }
+
+    /// Text.
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
+        self.typed(name, "text", |value| value.as_str().map(str::to_owned))
+    }
+
+    /// True or false.
+    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
+        self.typed(name, "true or false", Value::as_bool)
+    }
+
+    /// A whole number; `3.0` is one.
+    pub(crate) fn whole(&mut self, name: &str) -> Option<i64> {
+        let value = self.raw(name)?;
+        let whole = value.as_i64().or_else(|| {
+            let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
+            // Exact for every whole number that a limit of ours allows.
+            (number.abs() < 9.0e15).then_some(number as i64)
+        });
+        if whole.is_none() {
+            let message = match value {
+                Value::Number(number) => format!("must be a whole number, is {number}"),
+                _ => format!("must be a whole number, is {}", kind(value)),
+            };
+            self.refuse(name, message);
+        }
+        whole
+    }
+
+    /// A number.
+    pub(crate) fn amount(&mut self, name: &str) -> Option<f64> {
+        self.typed(name, "a number", Value::as_f64)
+    }
+
+    /// An object to read on in; empty when it is not there.
+    pub(crate) fn object(&mut self, name: &str) -> Fields<'_> {
+        let members = self.typed(name, "an object", Value::as_object);
+        Fields {
+            members,
+            place: self.place(name),
+            findings: self.findings,
+        }
+    }
+
+    /// An array; empty when it is not there.
+    pub(crate) fn list(&mut self, name: &str) -> &'a [Value] {
+        self.typed(name, "an array", Value::as_array)
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// Reads each object of an array.
+    pub(crate) fn each<T>(
+        &mut self,
+        name: &str,
+        mut read: impl FnMut(&mut Fields<'_>) -> T,
+    ) -> Vec<T> {
+        let items = self.list(name);
+        let mut all = Vec::with_capacity(items.len().min(MOST_TEXTS));
+        for (index, item) in items.iter().take(MOST_TEXTS).enumerate() {
+            let place = format!("{}[{index}]", self.place(name));
+            let members = item.as_object();
+            if members.is_none() {
+                self.findings.push(Finding::new(
+                    place.clone(),
+                    format!("must be an object, is {}", kind(item)),
+                ));
+            }
+            all.push(read(&mut Fields {
+                members,
+                place,
+                findings: self.findings,
+            }));
+        }
+        all
+    }
+
+    /// An array of texts.
+    pub(crate) fn texts(&mut self, name: &str) -> Vec<String> {
+        let mut texts = Vec::new();
+        for (index, value) in self.list(name).iter().take(MOST_TEXTS).enumerate() {
+            match value.as_str() {
+                Some(text) => texts.push(text.to_owned()),
+                None => self.refuse(
+                    &format!("{name}[{index}]"),
+                    format!("must be text, is {}", kind(value)),
+                ),
+            }
+        }
+        texts
+    }
+
+    /// Names with texts. Numbers and booleans become text, as in Azure's own
+    /// service, which keeps labels as text.
+    pub(crate) fn labels(&mut self, name: &str) -> BTreeMap<String, String> {
+        let Some(members) = self.typed(name, "an object", Value::as_object) else {
+            return BTreeMap::new();
+        };
+        let mut labels = BTreeMap::new();
+        for (key, value) in members {
+            let text = match value {
+                Value::String(text) => text.clone(),
+                Value::Bool(_) | Value::Number(_) => value.to_string(),
+                _ => {
+                    self.refuse(
+                        &format!("{name}.{key}"),
+                        format!("must be text, is {}", kind(value)),
+                    );
+                    continue;
+                }
+            };
+            labels.insert(key.clone(), text);
+        }
+        labels
+    }
+}

@@ -1,0 +1,20 @@
+//! Services: what the v1 wire calls an endpoint with one deployment.
+//!
+//! - [`request`]: a create body, read; [`update`]: a patch, applied and read
+//! - [`document`]: a service as it is shown
+//! - [`validate`]: the three questions before a deployment; [`keys`]: the two keys
+
+mod document;
+mod keys;
+mod request;
+#[cfg(test)]
+mod tests;
+mod update;
+mod validate;
+
+pub(super) use document::error;
+pub use document::{ServiceView, document, logs, page};
+pub use keys::{RegenerateKey, keys, read_regenerate};
+pub use request::read;
+pub use update::update;
+pub use validate::{Validation, read_validation};
