@@ -1,7 +1,7 @@
 //! OAuth's shape of a refusal (RFC 6749, section 5.2).
 
 use http::Response;
-use wharf_wire::arm::errors::OAuthError;
+use wharf_wire::arm::sign_in::OAuthError;
 
 use crate::{
     answer::{self, Body},

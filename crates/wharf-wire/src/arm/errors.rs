@@ -1,4 +1,4 @@
-//! Refusals, as ARM and OAuth spell them.
+//! Refusals, as ARM spells them.
 
 use serde::{Deserialize, Serialize};
 use wharf_core::finding::Finding;
@@ -58,25 +58,6 @@ impl ErrorEnvelope {
     pub fn new(code: &str, message: &str, findings: &[Finding]) -> Self {
         Self {
             error: ErrorBody::new(code, message, findings),
-        }
-    }
-}
-
-/// `{"error", "error_description"}` (RFC 6749, section 5.2).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OAuthError {
-    /// One of OAuth's own words.
-    pub error: String,
-    /// What a person reads.
-    pub error_description: String,
-}
-
-impl OAuthError {
-    /// A refusal of the token endpoint.
-    pub fn new(error: &str, description: &str) -> Self {
-        Self {
-            error: error.to_owned(),
-            error_description: description.to_owned(),
         }
     }
 }

@@ -70,6 +70,14 @@ impl Fields {
         }
     }
 
+    /// Takes a text of any length; the body's own limit bounds it.
+    pub(crate) fn document(&mut self, name: &str, findings: &mut Vec<Finding>) -> Option<String> {
+        match self.take(name)? {
+            Value::String(text) => Some(text),
+            other => self.wrong(name, "a text", &other, findings),
+        }
+    }
+
     /// Takes a whole number.
     pub(crate) fn integer(&mut self, name: &str, findings: &mut Vec<Finding>) -> Option<i64> {
         match self.take(name)? {

@@ -1,0 +1,355 @@
+//! Computes.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use wharf_core::{
+    compute::{ComputeRequest, LoadBalancer, Origin, ProvisioningState},
+    finding::Finding,
+    network::{Network, NetworkRequest},
+    resource::Observed,
+    workspace::Workspace,
+};
+
+use super::{
+    errors::{ErrorBody, ErrorEnvelope},
+    fields::Fields,
+};
+
+/// The only type of compute so far.
+const AKS: &str = "AKS";
+/// Holds, inside of what Wharf keeps of a PUT, what it does not interpret below
+/// the top level.
+const NESTED: &str = "properties";
+
+/// A compute. SDK v1 indexes `name`, `location`, `tags` and every key of
+/// [`ComputeProperties`] and [`AksProperties`] that is not marked optional there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Compute {
+    /// Its ARM id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `Microsoft.MachineLearningServices/workspaces/computes`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The workspace's location as the client wrote it.
+    pub location: String,
+    /// Labels of the user.
+    pub tags: BTreeMap<String, String>,
+    /// Everything else.
+    pub properties: ComputeProperties,
+    /// What Wharf does not interpret.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// What computes of all types have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ComputeProperties {
+    /// `AKS`.
+    pub compute_type: String,
+    /// Where the nodes are; optional.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compute_location: Option<String>,
+    /// Free text.
+    pub description: Option<String>,
+    /// The managed cluster.
+    pub resource_id: Option<String>,
+    /// How it stands.
+    pub provisioning_state: String,
+    /// Why it failed.
+    pub provisioning_errors: Option<Vec<ErrorEnvelope>>,
+    /// The cluster was there before.
+    pub is_attached_compute: bool,
+    /// When it was made.
+    pub created_on: Timestamp,
+    /// When its spec last changed.
+    pub modified_on: Timestamp,
+    /// What an AKS cluster has.
+    pub properties: Option<AksProperties>,
+    /// What Wharf does not interpret.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// What an AKS cluster has. SDK v1's update removes `sslConfiguration`,
+/// `loadBalancerType` and `loadBalancerSubnet`, so they are there, null or not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AksProperties {
+    /// Number of nodes.
+    pub agent_count: Option<u32>,
+    /// Size of the nodes.
+    pub agent_vm_size: Option<String>,
+    /// `FastProd` or `DevTest`.
+    pub cluster_purpose: Option<String>,
+    /// The host under which it is reached.
+    pub cluster_fqdn: Option<String>,
+    /// What runs beside the user's services.
+    pub system_services: Option<Vec<SystemService>>,
+    /// TLS settings.
+    pub ssl_configuration: Option<Map<String, Value>>,
+    /// `PublicIp` or `InternalLoadBalancer`.
+    pub load_balancer_type: Option<String>,
+    /// Subnet of an internal load balancer.
+    pub load_balancer_subnet: Option<String>,
+    /// The user's own network; optional.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aks_networking_configuration: Option<AksNetwork>,
+    /// What Wharf does not interpret.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// What runs beside the user's services.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SystemService {
+    /// What it does.
+    pub system_service_type: String,
+    /// Its version.
+    pub version: String,
+    /// Its address.
+    pub public_ip_address: Option<String>,
+}
+
+/// The user's own network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AksNetwork {
+    /// Full id of the subnet.
+    pub subnet_id: String,
+    /// Range of the cluster's services.
+    pub service_cidr: String,
+    /// Address of the cluster's DNS.
+    #[serde(rename = "dnsServiceIP")]
+    pub dns_service_ip: String,
+    /// Range of the node's container bridge.
+    pub docker_bridge_cidr: String,
+}
+
+impl From<&Network> for AksNetwork {
+    fn from(network: &Network) -> Self {
+        Self {
+            subnet_id: network.subnet_id.clone(),
+            service_cidr: network.service_cidr.to_string(),
+            dns_service_ip: network.dns_service_ip.to_string(),
+            docker_bridge_cidr: network.docker_bridge_cidr.to_string(),
+        }
+    }
+}
+
+fn nested(members: &mut Map<String, Value>) -> Map<String, Value> {
+    match members.shift_remove(NESTED) {
+        Some(Value::Object(members)) => members,
+        _ => Map::new(),
+    }
+}
+
+/// Takes apart what [`parse`] kept: what Wharf does not interpret at the top, in
+/// `properties`, and in `properties.properties`.
+fn unfold(extra: &Map<String, Value>) -> [Map<String, Value>; 3] {
+    let mut top = extra.clone();
+    let mut middle = nested(&mut top);
+    let inner = nested(&mut middle);
+    [top, middle, inner]
+}
+
+impl Compute {
+    /// A compute of `workspace`.
+    pub fn new(workspace: &Workspace, compute: &wharf_core::compute::Compute) -> Self {
+        let spec = &compute.spec;
+        let id = workspace
+            .resource_id()
+            .child("computes", compute.name.as_str());
+        let state = ProvisioningState::of(
+            compute.generation,
+            &compute.observed,
+            spec.removal.is_some(),
+        );
+        let provisioning_errors = match (&compute.observed, state) {
+            (Observed::Failed { failure, .. }, ProvisioningState::Failed) => {
+                Some(vec![ErrorEnvelope {
+                    error: ErrorBody::new(&failure.code, &failure.message, &failure.details),
+                }])
+            }
+            _ => None,
+        };
+        let (load_balancer_type, load_balancer_subnet) = match &spec.load_balancer {
+            LoadBalancer::Public => ("PublicIp", None),
+            LoadBalancer::Internal { subnet } => ("InternalLoadBalancer", subnet.clone()),
+        };
+        let [extra, middle, inner] = unfold(&spec.extra);
+        Self {
+            kind: id.resource_type(),
+            id: id.to_string(),
+            name: compute.name.to_string(),
+            location: spec.location.clone(),
+            tags: spec.tags.clone(),
+            properties: ComputeProperties {
+                compute_type: AKS.to_owned(),
+                compute_location: spec.compute_location.clone(),
+                description: spec.description.clone(),
+                resource_id: Some(spec.cluster_id.to_string()),
+                provisioning_state: state.as_str().to_owned(),
+                provisioning_errors,
+                is_attached_compute: spec.origin == Origin::Attached,
+                created_on: compute.created_at,
+                modified_on: compute.modified_at,
+                properties: Some(AksProperties {
+                    agent_count: Some(spec.agent_count),
+                    agent_vm_size: Some(spec.vm_size.clone()),
+                    cluster_purpose: Some(spec.purpose.as_str().to_owned()),
+                    cluster_fqdn: None,
+                    system_services: Some(Vec::new()),
+                    ssl_configuration: None,
+                    load_balancer_type: Some(load_balancer_type.to_owned()),
+                    load_balancer_subnet,
+                    aks_networking_configuration: spec.network.as_ref().map(AksNetwork::from),
+                    extra: inner,
+                }),
+                extra: middle,
+            },
+            extra,
+        }
+    }
+
+    /// Whether its state will still change by itself.
+    pub fn is_pending(&self) -> bool {
+        !matches!(
+            self.properties.provisioning_state.as_str(),
+            "Succeeded" | "Failed"
+        )
+    }
+}
+
+/// Reads a PUT of a compute. The server's own read-only members are taken and
+/// thrown away, since SDK v1's update sends a whole GET answer back; so are TLS
+/// settings but for their status, since they carry a key.
+///
+/// # Errors
+/// Every member with a wrong type, and a type of compute that is not known.
+pub fn parse(document: Value) -> Result<ComputeRequest, Vec<Finding>> {
+    let mut found = Vec::new();
+    let findings = &mut found;
+    let mut top = Fields::of(document).map_err(|finding| vec![finding])?;
+    for read_only in ["id", "name", "type", "systemData"] {
+        top.take(read_only);
+    }
+    let location = top.text("location", findings);
+    let tags = top.texts("tags", findings);
+    let mut middle = top.object(NESTED, findings);
+    for read_only in [
+        "provisioningState",
+        "provisioningErrors",
+        "isAttachedCompute",
+        "createdOn",
+        "modifiedOn",
+    ] {
+        middle.take(read_only);
+    }
+    check_type(&mut middle, findings);
+    let compute_location = middle.text("computeLocation", findings);
+    let description = middle.text("description", findings);
+    let resource_id = middle.text("resourceId", findings);
+    let mut inner = middle.object(NESTED, findings);
+    for read_only in ["clusterFqdn", "systemServices"] {
+        inner.take(read_only);
+    }
+    let mut network = inner.object("aksNetworkingConfiguration", findings);
+    let request = ComputeRequest {
+        location,
+        compute_location,
+        resource_id,
+        description,
+        tags,
+        purpose: inner.text("clusterPurpose", findings),
+        agent_count: inner.integer("agentCount", findings),
+        vm_size: inner.text("agentVmSize", findings),
+        load_balancer_type: inner.text("loadBalancerType", findings),
+        load_balancer_subnet: inner.text("loadBalancerSubnet", findings),
+        network: NetworkRequest {
+            subnet_id: network.text("subnetId", findings),
+            service_cidr: network.text("serviceCidr", findings),
+            dns_service_ip: network.text("dnsServiceIP", findings),
+            docker_bridge_cidr: network.text("dockerBridgeCidr", findings),
+        },
+        tls_status: tls_status(&mut inner, findings),
+        extra: fold(top, middle, inner),
+    };
+    if found.is_empty() {
+        Ok(request)
+    } else {
+        Err(found)
+    }
+}
+
+fn check_type(properties: &mut Fields, findings: &mut Vec<Finding>) {
+    let before = findings.len();
+    match properties.text("computeType", findings) {
+        Some(text) if text.eq_ignore_ascii_case(AKS) => {}
+        Some(text) => findings.push(Finding::new(
+            properties.path("computeType"),
+            format!("`{text}` is not supported; use `{AKS}`"),
+        )),
+        None if findings.len() == before => findings.push(Finding::new(
+            properties.path("computeType"),
+            format!("is missing; use `{AKS}`"),
+        )),
+        None => {}
+    }
+}
+
+/// `status` of TLS settings; what has none is named by what it asks for.
+fn tls_status(inner: &mut Fields, findings: &mut Vec<Finding>) -> Option<String> {
+    let mut tls = inner.object("sslConfiguration", findings);
+    if tls.is_empty() {
+        return None;
+    }
+    let status = tls.text("status", findings);
+    status.or_else(|| tls.take("renew").map(|_| "renew".to_owned()))
+}
+
+fn fold(top: Fields, middle: Fields, inner: Fields) -> Map<String, Value> {
+    let (mut top, mut middle, inner) = (top.rest(), middle.rest(), inner.rest());
+    if !inner.is_empty() {
+        middle.insert(NESTED.to_owned(), Value::Object(inner));
+    }
+    if !middle.is_empty() {
+        top.insert(NESTED.to_owned(), Value::Object(middle));
+    }
+    top
+}
+
+/// What `listKeys` answers. SDK v1 gives it to the script as it is.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ComputeKeys {
+    /// `AKS`.
+    pub compute_type: String,
+    /// A user's kubeconfig.
+    pub user_kube_config: Option<String>,
+    /// An administrator's kubeconfig.
+    pub admin_kube_config: Option<String>,
+    /// Name of the secret that pulls images.
+    pub image_pull_secret_name: String,
+}
+
+impl ComputeKeys {
+    /// Credentials of an AKS cluster.
+    pub fn new(user: Option<&str>, admin: Option<&str>, image_pull_secret_name: &str) -> Self {
+        Self {
+            compute_type: AKS.to_owned(),
+            user_kube_config: user.map(ToOwned::to_owned),
+            admin_kube_config: admin.map(ToOwned::to_owned),
+            image_pull_secret_name: image_pull_secret_name.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

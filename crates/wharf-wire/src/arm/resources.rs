@@ -1,0 +1,123 @@
+//! Resources of any type in one list, and the filter that picks among them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use wharf_core::{finding::Finding, resource_id::ResourceId};
+
+/// What all resources have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GenericResource {
+    /// Its ARM id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// For example `Microsoft.MachineLearningServices/workspaces`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its location.
+    pub location: String,
+    /// Labels of the user.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+impl GenericResource {
+    /// A resource with `id` at `location`.
+    pub fn new(id: &ResourceId, location: &str, tags: &BTreeMap<String, String>) -> Self {
+        Self {
+            id: id.to_string(),
+            name: id.name().to_owned(),
+            kind: id.resource_type(),
+            location: location.to_owned(),
+            tags: tags.clone(),
+        }
+    }
+}
+
+/// `$filter` of a list of resources, as far as the clients use it:
+/// `NAME eq 'VALUE'`, joined by `and`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ResourceFilter {
+    resource_type: Option<String>,
+    /// The only resource group wanted.
+    pub resource_group: Option<String>,
+    name: Option<String>,
+}
+
+impl ResourceFilter {
+    /// Reads the text of `$filter`.
+    ///
+    /// # Errors
+    /// A finding that says what can be asked for.
+    pub fn parse(text: &str) -> Result<Self, Finding> {
+        let mut filter = Self::default();
+        for clause in text.split(" and ") {
+            let Some((name, value)) = clause.split_once(" eq ") else {
+                return Err(unknown(clause));
+            };
+            let value = value.trim();
+            let value = value
+                .strip_prefix('\'')
+                .and_then(|value| value.strip_suffix('\''))
+                .ok_or_else(|| unknown(clause))?
+                .replace("''", "'");
+            let place = match name.trim().to_ascii_lowercase().as_str() {
+                "resourcetype" => &mut filter.resource_type,
+                "resourcegroup" => &mut filter.resource_group,
+                "name" => &mut filter.name,
+                _ => return Err(unknown(clause)),
+            };
+            *place = Some(value);
+        }
+        Ok(filter)
+    }
+
+    /// Whether a resource is wanted, its group aside.
+    pub fn wants(&self, resource: &GenericResource) -> bool {
+        let is = |wanted: &Option<String>, text: &str| {
+            wanted
+                .as_deref()
+                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(text))
+        };
+        is(&self.resource_type, &resource.kind) && is(&self.name, &resource.name)
+    }
+}
+
+fn unknown(clause: &str) -> Finding {
+    Finding::new(
+        "$filter",
+        format!(
+            "`{clause}` is not understood; write `resourceType eq '…'`, `resourceGroup eq '…'` or \
+             `name eq '…'`, joined by ` and `"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_filters_of_the_clients() {
+        let filter = ResourceFilter::parse(
+            "resourceType eq 'microsoft.machinelearningservices/workspaces' and name eq 'it''s'",
+        )
+        .expect("a filter");
+        let resource = |name: &str| GenericResource {
+            id: String::new(),
+            name: name.to_owned(),
+            kind: "Microsoft.MachineLearningServices/workspaces".to_owned(),
+            location: String::new(),
+            tags: BTreeMap::new(),
+        };
+        assert!(filter.wants(&resource("It's")));
+        assert!(!filter.wants(&resource("its")));
+        let filter = ResourceFilter::parse("resourceGroup eq 'rg'").expect("a filter");
+        assert_eq!(filter.resource_group.as_deref(), Some("rg"));
+        for bad in ["", "x", "location eq 'x'", "name eq x", "name ne 'x'"] {
+            let finding = ResourceFilter::parse(bad).expect_err("no filter");
+            assert_eq!(finding.field, "$filter", "{bad}");
+        }
+    }
+}
