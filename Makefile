@@ -1,0 +1,85 @@
+# Wharf's few words. `make` alone lists them.
+#
+# Everything is made inside the checkout (.venv, .cache, the target folder), in
+# steps that an interruption leaves unfinished, never half-finished.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+PYTHON ?= python3
+VENV := .venv
+# The folder's name holds what was asked for: another list makes another mark.
+READY := $(VENV)/.ready-$(shell cat examples/requirements.txt examples/constraints.txt e2e/requirements.txt | cksum | cut -d' ' -f1)
+NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest || echo .cache/tools/bin/cargo-nextest nextest)
+SAY := @printf '\n==> %s\n'
+
+.PHONY: help demo build run check test test-rust test-e2e test-docs crash needs nextest wharf-debug
+
+help: ## List these words
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1@\2/' | column -t -s@
+
+demo: needs build $(READY) ## Build, start a throw-away Wharf, run examples/how-to.py with the real SDK
+	$(SAY) "Running the how-to"
+	@examples/demo "$(TARGET)/release/wharf" "$(VENV)"
+
+build: needs ## Build the release binary: target/release/wharf, or under $CARGO_TARGET_DIR
+	$(SAY) "Building the release binary"
+	@cargo build --locked --release --bin wharf
+
+run: build $(READY) ## Build and run a server: https://localhost:8443, state in ~/.wharf
+	$(SAY) "Starting the server; Ctrl-C stops it"
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" "$(TARGET)/release/wharf" server
+
+check: needs ## Format, lints, layout, licences
+	$(SAY) "Format"
+	@cargo fmt --all --check
+	$(SAY) "Lints"
+	@cargo clippy --locked --workspace --all-targets -- -D warnings
+	$(SAY) "Layout"
+	@cargo run --locked --quiet --package xtask -- tidy
+	$(SAY) "Licences, sources, bans"
+	@cargo run --locked --quiet --package xtask -- dependencies
+
+test: check test-rust test-e2e test-docs ## Everything that CI runs
+	$(SAY) "All passed"
+
+test-rust: needs nextest $(READY) ## Only the Rust tests
+	$(SAY) "Rust tests"
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(NEXTEST) run --locked --workspace
+
+test-e2e: wharf-debug $(READY) ## Only the tests with the real SDK, the short kill -9 test among them
+	$(SAY) "Tests with the real SDK"
+	@WHARF_BINARY="$(TARGET)/debug/wharf" $(VENV)/bin/python -m pytest e2e
+
+test-docs: wharf-debug $(READY) ## Only the commands in the docs
+	$(SAY) "Commands in the docs"
+	@WHARF_BINARY="$(TARGET)/debug/wharf" $(VENV)/bin/python -m pytest docs
+
+crash: wharf-debug $(READY) ## The full kill -9 test: 30 random moments
+	$(SAY) "kill -9 at 30 random moments"
+	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_CRASHES=30 $(VENV)/bin/python -m pytest e2e/crash -s
+
+wharf-debug: needs
+	$(SAY) "Building the debug binary"
+	@cargo build --locked --bin wharf
+
+needs:
+	@PYTHON="$(PYTHON)" .ci/needs
+
+nextest:
+	@$(NEXTEST) --version >/dev/null 2>&1 || { \
+	  printf '\n==> Installing cargo-nextest into .cache/tools (once, some minutes)\n'; \
+	  cargo install --locked --quiet --root .cache/tools --target-dir .cache/tools/target \
+	    cargo-nextest --version 0.9.143 --no-default-features --features default-no-update; \
+	  rm -rf .cache/tools/target; }
+
+$(READY): examples/requirements.txt examples/constraints.txt e2e/requirements.txt | needs
+	$(SAY) "Python packages into $(VENV)"
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --requirement e2e/requirements.txt --constraint examples/constraints.txt
+	@touch $@
