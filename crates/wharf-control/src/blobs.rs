@@ -98,6 +98,11 @@ fn check_block_id(block: &str) -> Result<()> {
 }
 
 impl App {
+    /// Largest blob, in bytes.
+    pub fn largest_blob(&self) -> u64 {
+        self.inner.largest_blob
+    }
+
     /// Begins an upload of a blob or of one block.
     ///
     /// # Errors

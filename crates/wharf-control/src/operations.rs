@@ -16,8 +16,9 @@ pub struct OperationLog {
     pub lines: Vec<(Timestamp, String)>,
 }
 
-/// Most lines of one answer.
-const MOST_LINES: usize = 10_000;
+/// Most lines of one answer. A reader that counts in characters has to see all lines
+/// before its place, so this is more than a log of 10 MiB usually has.
+const MOST_LINES: usize = 200_000;
 
 impl App {
     /// One operation; within a workspace when `path` is given.
@@ -44,7 +45,7 @@ impl App {
         Ok(operation)
     }
 
-    /// The operation's log, skipping the first `skip` lines; at most 10,000 lines.
+    /// The operation's log, skipping the first `skip` lines; at most 200,000 lines.
     ///
     /// # Errors
     /// As [`App::operation_get`].

@@ -53,20 +53,24 @@ impl App {
             .ok_or_else(|| Error::not_found(Kind::Endpoint, name))
     }
 
-    /// The registered models that the endpoint's deployments use, as far as they are
-    /// still registered.
+    /// The registered models that each endpoint's deployments use, as far as they
+    /// are still registered; in the order of `endpoints`.
     ///
     /// # Errors
     /// When the store is away.
-    pub async fn endpoint_models(&self, endpoint: &Endpoint) -> Result<Vec<Model>> {
+    pub async fn endpoint_models(&self, endpoints: &[Endpoint]) -> Result<Vec<Vec<Model>>> {
         let mut session = self.store().read().await?;
-        let mut models = Vec::new();
-        for deployment in &endpoint.spec.deployments {
-            for model in &deployment.template.models {
-                models.extend(session.model_get(&endpoint.workspace, &model.id).await?);
+        let mut all = Vec::with_capacity(endpoints.len());
+        for endpoint in endpoints {
+            let mut models = Vec::new();
+            for deployment in &endpoint.spec.deployments {
+                for model in &deployment.template.models {
+                    models.extend(session.model_get(&endpoint.workspace, &model.id).await?);
+                }
             }
+            all.push(models);
         }
-        Ok(models)
+        Ok(all)
     }
 
     /// The endpoints of a workspace, by name.
