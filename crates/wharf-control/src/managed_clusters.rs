@@ -6,6 +6,7 @@ use uuid::Uuid;
 use wharf_core::{
     Error, Kind, Result, Secret,
     finding::Finding,
+    kubeconfig::Kubeconfig,
     kubernetes_version,
     managed_cluster::{ManagedCluster, ManagedClusterSpec, ProviderKind},
     name::ManagedClusterName,
@@ -39,14 +40,17 @@ pub struct ManagedClusterRequest {
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Most bytes of a kubeconfig.
-const LARGEST_KUBECONFIG: usize = 1024 * 1024;
 /// Most nodes of a cluster (AKS' own limit).
 const MOST_NODES: i64 = 5_000;
 
 impl ManagedClusterRequest {
-    /// The spec of an imported cluster; every broken rule goes to `findings`.
-    fn check(&self, location: &str, findings: &mut Vec<Finding>) -> ManagedClusterSpec {
+    /// The spec of an imported cluster, and what is kept of its kubeconfig; every
+    /// broken rule goes to `findings`.
+    fn check(
+        &self,
+        location: &str,
+        findings: &mut Vec<Finding>,
+    ) -> (ManagedClusterSpec, Option<Secret>) {
         let mut refuse = |field: &str, message: String| {
             findings.push(Finding::new(field, message));
         };
@@ -85,31 +89,41 @@ impl ManagedClusterRequest {
                 }
             },
         };
-        match &self.kubeconfig {
-            None => refuse(
-                "properties.importProfile.kubeconfig",
-                "is missing; creating a managed cluster is not supported yet, importing one needs \
-                 its kubeconfig"
-                    .to_owned(),
-            ),
-            Some(text) if text.reveal().len() > LARGEST_KUBECONFIG => refuse(
-                "properties.importProfile.kubeconfig",
-                format!("has more than {LARGEST_KUBECONFIG} bytes"),
-            ),
-            Some(_) => {}
-        }
-        ManagedClusterSpec {
+        let field = "properties.importProfile.kubeconfig";
+        let kubeconfig = match &self.kubeconfig {
+            None => {
+                refuse(
+                    field,
+                    "is missing; creating a managed cluster is not supported yet, importing one \
+                     needs its kubeconfig"
+                        .to_owned(),
+                );
+                None
+            }
+            Some(text) => match Kubeconfig::parse(text.reveal(), None) {
+                Ok(kubeconfig) => Some(kubeconfig),
+                Err(faults) => {
+                    for fault in faults {
+                        refuse(field, fault.to_string());
+                    }
+                    None
+                }
+            },
+        };
+        let server = kubeconfig.as_ref().map(|it| it.server.clone());
+        let spec = ManagedClusterSpec {
             provider: ProviderKind::Imported,
             location: self.location.clone().unwrap_or_else(|| location.to_owned()),
             kubernetes_version: version,
             node_count,
             vm_size: size.to_owned(),
-            server: None,
+            server,
             tags: self.tags.clone().unwrap_or_default(),
             owned_by_compute: false,
             is_absent: false,
             extra: self.extra.clone(),
-        }
+        };
+        (spec, kubeconfig.map(|it| it.to_text()))
     }
 }
 
@@ -198,7 +212,7 @@ impl App {
                             is_new: false,
                         });
                     }
-                    let spec = request.check(&group.location, &mut findings);
+                    let (spec, kubeconfig) = request.check(&group.location, &mut findings);
                     let (Ok(parsed), true) = (parsed, findings.is_empty()) else {
                         return Err(Error::Invalid(findings));
                     };
@@ -213,7 +227,7 @@ impl App {
                         created_at: now,
                         modified_at: now,
                     };
-                    txn.managed_cluster_insert(&cluster, request.kubeconfig.as_ref())
+                    txn.managed_cluster_insert(&cluster, kubeconfig.as_ref())
                         .await?;
                     txn.operation_insert(&operation).await?;
                     Ok(Written {
@@ -243,6 +257,32 @@ impl App {
             .managed_cluster_get(&group.subscription, &group.name, name)
             .await?
             .ok_or_else(|| Error::not_found(Kind::ManagedCluster, name))
+    }
+
+    /// The kubeconfig of an imported cluster.
+    ///
+    /// # Errors
+    /// [`wharf_core::Error::NotFound`]; [`wharf_core::Error::Unsupported`] for a local
+    /// cluster, which has no Kubernetes to talk to.
+    pub async fn managed_cluster_credentials(
+        &self,
+        caller: &Caller,
+        subscription: &str,
+        group: &str,
+        name: &str,
+    ) -> Result<Secret> {
+        let cluster = self
+            .managed_cluster_get(caller, subscription, group, name)
+            .await?;
+        let mut session = self.store().read().await?;
+        let kubeconfig = session.managed_cluster_kubeconfig(&cluster.id).await?;
+        kubeconfig.ok_or_else(|| Error::Unsupported {
+            what: format!(
+                "managed cluster `{}` has no kubeconfig: its replicas are processes of this \
+                 machine, and no Kubernetes is involved",
+                cluster.name
+            ),
+        })
     }
 
     /// The clusters of a subscription, or of one of its groups.
