@@ -8,7 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt as _};
-use http::{HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderName, HeaderValue, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA},
+};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use serde::Serialize;
@@ -120,6 +123,18 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answered {
 /// As [`json`].
 pub(crate) fn ok(value: &impl Serialize) -> Answered {
     json(StatusCode::OK, value)
+}
+
+/// `value`, which holds a secret, as JSON that nobody on the way may keep.
+///
+/// # Errors
+/// As [`json`].
+pub(crate) fn secret(value: &impl Serialize) -> Answered {
+    let mut response = ok(value)?;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    Ok(response)
 }
 
 /// A status without a body.

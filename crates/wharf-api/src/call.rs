@@ -5,6 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri, request::Parts};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use wharf_control::App;
 use wharf_core::workspace::WorkspacePath;
 
@@ -89,5 +90,16 @@ impl Call {
     pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Refusal> {
         let bytes = self.bytes().await?;
         json::parse(&bytes, self.shared.limits.json_depth)
+    }
+
+    /// The body as the JSON of one resource, which is smaller than a body may be:
+    /// it is stored.
+    ///
+    /// # Errors
+    /// As [`Call::json`].
+    pub(crate) async fn resource(&mut self) -> Result<Value, Refusal> {
+        let limit = self.shared.limits.resource_bytes;
+        self.body.allow("the resource", limit);
+        self.json().await
     }
 }

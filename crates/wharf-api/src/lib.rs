@@ -10,8 +10,8 @@
 //!
 //! - [`listen`]: TLS and connections; [`dispatch`]: the phases of one request
 //! - [`router`]: every route on one page; [`tree`]: how paths find them
-//! - [`call`], [`body`], [`json`], [`query`]: what a handler receives
-//! - [`answer`], [`refusal`]: what it gives back
+//! - [`call`], [`body`], [`json`], [`query`], [`page`]: what a handler receives
+//! - [`answer`], [`refusal`]: what it gives back; [`request_id`]: what ties it to the log
 //! - surfaces: [`metadata`], [`auth`], [`arm`], [`v1`], [`blob`]
 //!
 //! A new route is one line in [`router`], one `async fn(Call, Caller) -> Answered`
@@ -27,6 +27,7 @@ mod dispatch;
 mod json;
 mod listen;
 mod metadata;
+mod page;
 mod query;
 mod refusal;
 mod request_id;
@@ -35,6 +36,6 @@ mod settings;
 mod tree;
 mod v1;
 
-pub use answer::Body;
+pub use answer::{Body, BodyError};
 pub use dispatch::Api;
 pub use settings::{ApiSettings, Limits};

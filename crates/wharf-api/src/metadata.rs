@@ -1,5 +1,7 @@
 //! Where everything is: the document that clients read before they sign in.
 
+use wharf_wire::arm::metadata::Metadata;
+
 use crate::{
     answer::{self, Answered},
     call::Call,
@@ -7,5 +9,11 @@ use crate::{
 
 /// `GET /metadata/endpoints`.
 pub(crate) async fn endpoints(call: Call) -> Answered {
-    answer::ok(&call.public_url())
+    let version = call.query("api-version");
+    let tenant = call.app().tenant();
+    answer::ok(&Metadata::new(
+        call.public_url(),
+        tenant,
+        version.as_deref(),
+    ))
 }

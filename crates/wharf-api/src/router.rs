@@ -89,13 +89,96 @@ macro_rules! route {
 }
 pub(crate) use route;
 
+/// A path in a subscription.
+macro_rules! subscription {
+    ($rest:literal) => {
+        concat!("/subscriptions/{subscription}", $rest)
+    };
+}
+/// A path in a resource group.
+macro_rules! group {
+    ($rest:literal) => {
+        concat!(
+            "/subscriptions/{subscription}/resourceGroups/{group}",
+            $rest
+        )
+    };
+}
+/// A path in a workspace.
+macro_rules! workspace {
+    ($rest:literal) => {
+        workspace!("", $rest)
+    };
+    ($before:literal, $rest:literal) => {
+        concat!(
+            $before,
+            "/subscriptions/{subscription}/resourceGroups/{group}/providers/\
+             Microsoft.MachineLearningServices/workspaces/{workspace}",
+            $rest
+        )
+    };
+}
+
 /// The page: all routes. Order does not matter, words win over `{name}`s.
 pub fn routes() -> &'static [Route] {
     &ROUTES
 }
 
+#[rustfmt::skip]
 static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
-    let mut routes = vec![route!(GET "/metadata/endpoints", Arm, Open metadata::endpoints)];
+    use arm::{
+        computes, kubernetes_versions, managed_clusters, operations, providers, resource_groups,
+        resources, subscriptions, workspaces,
+    };
+    use auth::{authority, identity};
+
+    let mut routes = vec![
+        route!(GET "/metadata/endpoints", Arm, Open metadata::endpoints),
+
+        route!(GET "/adfs/.well-known/openid-configuration", SignIn, Open authority::configuration),
+        route!(GET "/adfs/v2.0/.well-known/openid-configuration", SignIn, Open authority::configuration),
+        route!(GET "/adfs/{tenant}/v2.0/.well-known/openid-configuration", SignIn, Open authority::configuration),
+        route!(GET "/adfs/discovery/keys", SignIn, Open authority::keys),
+        route!(POST "/adfs/oauth2/token", SignIn, Open authority::token),
+        route!(POST "/adfs/oauth2/v2.0/token", SignIn, Open authority::token),
+        route!(GET "/msi/token", SignIn, Open identity::get),
+        route!(POST "/msi/token", SignIn, Open identity::post),
+
+        route!(GET "/tenants", Arm, Token subscriptions::tenants),
+        route!(GET "/subscriptions", Arm, Token subscriptions::list),
+        route!(GET subscription!(""), Arm, Token subscriptions::get),
+        route!(GET subscription!("/locations"), Arm, Token providers::locations),
+        route!(GET subscription!("/providers"), Arm, Token providers::list),
+        route!(GET subscription!("/providers/{provider}"), Arm, Token providers::get),
+        route!(GET subscription!("/resources"), Arm, Token resources::list),
+        route!(GET subscription!("/resourceGroups"), Arm, Token resource_groups::list),
+        route!(GET group!(""), Arm, Token resource_groups::get),
+        route!(HEAD group!(""), Arm, Token resource_groups::exists),
+
+        route!(GET subscription!("/providers/Microsoft.MachineLearningServices/workspaces"), Arm, Token workspaces::list),
+        route!(GET group!("/providers/Microsoft.MachineLearningServices/workspaces"), Arm, Token workspaces::list_in_group),
+        route!(GET workspace!(""), Arm, Token workspaces::get),
+
+        route!(GET workspace!("/computes"), Arm, Token computes::list),
+        route!(GET workspace!("/computes/{compute}"), Arm, Token computes::get),
+        route!(PUT workspace!("/computes/{compute}"), Arm, Token computes::put),
+        route!(DELETE workspace!("/computes/{compute}"), Arm, Token computes::delete),
+        route!(POST workspace!("/computes/{compute}/listKeys"), Arm, Token computes::list_keys),
+        route!(GET workspace!("/computeOperationsStatus/{operation}"), Arm, Token operations::of_compute),
+        // SDK v1 reads computes here and writes them above.
+        route!(GET workspace!("/rp/workspaces", "/computes"), Arm, Token computes::list),
+        route!(GET workspace!("/rp/workspaces", "/computes/{compute}"), Arm, Token computes::get),
+        route!(GET workspace!("/rp/workspaces", ""), Arm, Token workspaces::get),
+
+        route!(GET subscription!("/providers/Microsoft.ContainerService/managedClusters"), Arm, Token managed_clusters::list),
+        route!(GET group!("/providers/Microsoft.ContainerService/managedClusters"), Arm, Token managed_clusters::list_in_group),
+        route!(GET group!("/providers/Microsoft.ContainerService/managedClusters/{cluster}"), Arm, Token managed_clusters::get),
+        route!(PUT group!("/providers/Microsoft.ContainerService/managedClusters/{cluster}"), Arm, Token managed_clusters::put),
+        route!(POST group!("/providers/Microsoft.ContainerService/managedClusters/{cluster}/listClusterUserCredential"), Arm, Token managed_clusters::list_user_credential),
+        route!(GET subscription!("/providers/Microsoft.ContainerService/locations/{location}/operations/{operation}"), Arm, Token operations::of_cluster),
+        route!(GET subscription!("/providers/Microsoft.ContainerService/locations/{location}/kubernetesVersions"), Arm, Token kubernetes_versions::list),
+        route!(GET subscription!("/providers/Microsoft.ContainerService/locations/{location}/orchestrators"), Arm, Token kubernetes_versions::orchestrators),
+    ];
     routes.extend(v1::routes());
     routes.extend(blob::routes());
     routes

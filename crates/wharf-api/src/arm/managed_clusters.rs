@@ -1,0 +1,100 @@
+//! Managed clusters: import, update of labels, read.
+
+use http::StatusCode;
+use wharf_control::managed_clusters::ManagedClusterRequest;
+use wharf_core::{Error, workspace::Caller};
+use wharf_wire::{
+    arm::managed_clusters::{self, Cluster, ClusterRequest, CredentialResults},
+    page::ValueList,
+};
+
+use super::pending;
+use crate::{
+    answer::{self, Answered},
+    call::Call,
+    page::encoded,
+};
+
+fn request(parsed: ClusterRequest) -> ManagedClusterRequest {
+    ManagedClusterRequest {
+        location: parsed.location,
+        tags: parsed.tags,
+        node_count: parsed.node_count,
+        vm_size: parsed.vm_size,
+        kubernetes_version: parsed.kubernetes_version,
+        kubeconfig: parsed.kubeconfig,
+        extra: parsed.extra,
+    }
+}
+
+/// `PUT …/managedClusters/{cluster}`: imports a cluster, or changes the labels of
+/// one that is there. The body is described in [`managed_clusters`].
+pub(crate) async fn put(mut call: Call, caller: Caller) -> Answered {
+    let document = call.resource().await?;
+    let parsed = managed_clusters::parse(document).map_err(Error::Invalid)?;
+    let subscription = call.parameter("subscription");
+    let (group, name) = (call.parameter("group"), call.parameter("cluster"));
+    let written = call
+        .app()
+        .managed_cluster_import(&caller, &subscription, &group, &name, request(parsed))
+        .await?;
+    let status = if written.is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    let cluster = Cluster::from(&written.resource);
+    let mut response = answer::json(status, &cluster)?;
+    let url = format!(
+        "{}/subscriptions/{subscription}/providers/Microsoft.ContainerService/locations/{}/\
+         operations/{}?api-version=2026-06-01",
+        call.public_url(),
+        encoded(&cluster.location),
+        written.operation
+    );
+    pending::operation(&mut response, url)?;
+    Ok(response)
+}
+
+/// `GET …/managedClusters/{cluster}`.
+pub(crate) async fn get(call: Call, caller: Caller) -> Answered {
+    let subscription = call.parameter("subscription");
+    let (group, name) = (call.parameter("group"), call.parameter("cluster"));
+    let found = call
+        .app()
+        .managed_cluster_get(&caller, &subscription, &group, &name)
+        .await?;
+    answer::ok(&Cluster::from(&found))
+}
+
+/// `GET …/resourceGroups/{group}/…/managedClusters`.
+pub(crate) async fn list_in_group(call: Call, caller: Caller) -> Answered {
+    let group = call.parameter("group");
+    listed(&call, &caller, Some(&group)).await
+}
+
+/// `GET /subscriptions/{subscription}/…/managedClusters`.
+pub(crate) async fn list(call: Call, caller: Caller) -> Answered {
+    listed(&call, &caller, None).await
+}
+
+async fn listed(call: &Call, caller: &Caller, group: Option<&str>) -> Answered {
+    let subscription = call.parameter("subscription");
+    let found = call
+        .app()
+        .managed_cluster_list(caller, &subscription, group)
+        .await?;
+    let value = found.iter().map(Cluster::from).collect();
+    answer::ok(&ValueList::last(value))
+}
+
+/// `POST …/managedClusters/{cluster}/listClusterUserCredential`.
+pub(crate) async fn list_user_credential(call: Call, caller: Caller) -> Answered {
+    let subscription = call.parameter("subscription");
+    let (group, name) = (call.parameter("group"), call.parameter("cluster"));
+    let kubeconfig = call
+        .app()
+        .managed_cluster_credentials(&caller, &subscription, &group, &name)
+        .await?;
+    answer::secret(&CredentialResults::of_user(kubeconfig.reveal()))
+}
