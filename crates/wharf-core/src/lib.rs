@@ -6,7 +6,8 @@
 //! - names and ids: [`name`], [`resource_id`], [`digest`], [`secret`]
 //! - desired state and its end: [`resource`], [`operation`], [`finding`], [`error`]
 //! - the nouns: [`workspace`], [`managed_cluster`], [`compute`], [`model`],
-//!   [`environment`], [`endpoint`], [`endpoint_request`], [`deployment`]
+//!   [`environment`], [`endpoint`], [`endpoint_request`], [`deployment`],
+//!   [`kubeconfig`]
 //! - what routers read: [`route`], [`keys`], [`scaling`]
 //! - what others implement: [`backend`], [`clock`]
 //! - catalogues: [`vm_size`], [`kubernetes_version`], [`network`]
@@ -22,6 +23,7 @@ pub mod environment;
 pub mod error;
 pub mod finding;
 pub mod keys;
+pub mod kubeconfig;
 pub mod kubernetes_version;
 pub mod managed_cluster;
 pub mod model;
