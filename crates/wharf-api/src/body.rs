@@ -96,17 +96,26 @@ impl RequestBody {
         })
     }
 
-    /// The whole body. A length that was announced is refused before a byte is read.
+    /// The length that was announced, if any.
     ///
     /// # Errors
-    /// As [`RequestBody::chunk`].
-    pub(crate) async fn whole(&mut self, headers: &HeaderMap) -> Result<Bytes, Refusal> {
+    /// 413 when it is beyond the limit.
+    pub(crate) fn check_announced(&self, headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
         let announced = headers
             .get(http::header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         if announced.is_some_and(|length| length > self.limit) {
             return Err(self.too_large());
         }
+        Ok(announced)
+    }
+
+    /// The whole body. A length that was announced is refused before a byte is read.
+    ///
+    /// # Errors
+    /// As [`RequestBody::chunk`].
+    pub(crate) async fn whole(&mut self, headers: &HeaderMap) -> Result<Bytes, Refusal> {
+        let announced = self.check_announced(headers)?;
         let Some(first) = self.chunk().await? else {
             return Ok(Bytes::new());
         };

@@ -1,14 +1,24 @@
 //! The data plane that SDK v1 speaks.
+//!
+//! - [`discovery`]: where the parts are; [`routes`]: what they answer
+//! - files: [`artifacts`], [`assets`]; [`models`]
+//! - [`services`] with [`validate`], [`keys`] and [`operations`]; [`environments`]
+//! - [`place`]: addresses in answers; [`ask`]: what a query asks; [`errors`]
 
-use crate::router::Route;
-
+mod artifacts;
+mod ask;
+mod assets;
+mod discovery;
+mod environments;
 pub(crate) mod errors;
+mod keys;
+mod models;
+mod operations;
+mod place;
+mod routes;
+mod services;
+mod validate;
 
-/// First words of the paths that this surface answers, so that also an unknown
-/// route is refused in its shape.
-pub(crate) const PREFIXES: &[&str] = &["modelmanagement", "artifact", "discovery", "history"];
-
-/// All routes of the surface.
-pub(crate) fn routes() -> Vec<Route> {
-    Vec::new()
-}
+pub(crate) use ask::one;
+pub(crate) use discovery::discovery_url;
+pub(crate) use routes::{PREFIXES, routes};

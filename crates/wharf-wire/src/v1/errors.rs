@@ -30,27 +30,18 @@ fn details(error: &ErrorText<'_>) -> Vec<Value> {
     error.details.iter().map(detail).collect()
 }
 
-/// Model management: models, assets, services, operations.
-pub fn model_management(error: &ErrorText<'_>) -> Value {
+/// An error in the shapes of both services at once: model management's members are
+/// at the top, those of the others (artifacts, environments) under `error`. Each
+/// client reads its own and skips the rest.
+pub fn document(error: &ErrorText<'_>) -> Value {
+    let details = details(error);
     json!({
         "code": error.code,
         "statusCode": error.status,
         "message": error.message,
-        "details": details(error),
+        "details": details,
         "correlation": {"RequestId": error.request_id},
-    })
-}
-
-/// The other services: artifacts, environments, discovery.
-pub fn nested(error: &ErrorText<'_>) -> Value {
-    json!({
-        "error": {
-            "code": error.code,
-            "message": error.message,
-            "details": details(error),
-        },
-        "correlation": {"request": error.request_id},
-        "statusCode": error.status,
+        "error": {"code": error.code, "message": error.message, "details": details},
     })
 }
 

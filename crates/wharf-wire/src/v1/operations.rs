@@ -61,6 +61,11 @@ fn state(operation: &Operation) -> &'static str {
     }
 }
 
+/// Adds the part of the log from `offset` on to an operation.
+pub fn add_streaming_log(document: &mut Value, lines: &[(Timestamp, String)], offset: usize) {
+    document["streamingOperationLog"] = streaming_log(lines, offset).into();
+}
+
 /// The part of the log from `offset` on, in the form that the SDK takes apart:
 /// `YYYYMMDDHHMMSS|text`, lines separated by `#`.
 ///
@@ -68,7 +73,7 @@ fn state(operation: &Operation) -> &'static str {
 /// Every line ends in a separator and is counted with it; the last one of an
 /// answer goes out as a space, since the SDK prints a dot for the empty piece
 /// behind a separator.
-pub fn streaming_log(lines: &[(Timestamp, String)], offset: usize) -> String {
+fn streaming_log(lines: &[(Timestamp, String)], offset: usize) -> String {
     let mut skip = offset;
     let mut part = String::new();
     let mut room = MOST_CHARACTERS;

@@ -15,6 +15,11 @@ use crate::v1::{environments, fields::Fields};
 
 /// The kind of service that runs on an inference cluster.
 pub(super) const AKS: &str = "AKS";
+/// Whether `kind` is the kind of service that there is, as a filter spells it.
+pub fn is_kind(kind: &str) -> bool {
+    kind.eq_ignore_ascii_case(AKS)
+}
+
 /// How an asset names an uploaded file.
 const ARTIFACT_URL: &str = "aml://artifact/";
 /// Members that are stored and shown as they came.
@@ -130,7 +135,7 @@ fn is_within(place: &str, outer: &str) -> bool {
 fn refuse_other_kinds(fields: &mut Fields<'_>) {
     let kind = fields.text("computeType");
     match kind.as_deref() {
-        Some(kind) if kind.eq_ignore_ascii_case(AKS) => {}
+        Some(kind) if is_kind(kind) => {}
         Some(kind) if kind.eq_ignore_ascii_case("AKSENDPOINT") => fields.refuse(
             "computeType",
             "`AKSENDPOINT` (several versions behind one endpoint) is not supported yet; deploy \
