@@ -16,7 +16,7 @@ READY := $(VENV)/.ready-$(shell cat examples/requirements.txt examples/constrain
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest || echo .cache/tools/bin/cargo-nextest nextest)
 SAY := @printf '\n==> %s\n'
 
-.PHONY: help demo build run check test test-rust test-e2e test-docs crash needs nextest wharf-debug
+.PHONY: help demo build run check test test-rust test-e2e crash needs nextest wharf-debug
 
 help: ## List these words
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1@\2/' | column -t -s@
@@ -43,20 +43,16 @@ check: needs ## Format, lints, layout, licences
 	$(SAY) "Licences, sources, bans"
 	@cargo run --locked --quiet --package xtask -- dependencies
 
-test: check test-rust test-e2e test-docs ## Everything that CI runs
+test: check test-rust test-e2e ## Everything that CI runs
 	$(SAY) "All passed"
 
 test-rust: needs nextest $(READY) ## Only the Rust tests
 	$(SAY) "Rust tests"
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(NEXTEST) run --locked --workspace
 
-test-e2e: wharf-debug $(READY) ## Only the tests with the real SDK, the short kill -9 test among them
+test-e2e: wharf-debug $(READY) ## Only the tests with the real SDK: flows, commands of the docs, a short kill -9 test
 	$(SAY) "Tests with the real SDK"
 	@WHARF_BINARY="$(TARGET)/debug/wharf" $(VENV)/bin/python -m pytest e2e
-
-test-docs: wharf-debug $(READY) ## Only the commands in the docs
-	$(SAY) "Commands in the docs"
-	@WHARF_BINARY="$(TARGET)/debug/wharf" $(VENV)/bin/python -m pytest docs
 
 crash: wharf-debug $(READY) ## The full kill -9 test: 30 random moments
 	$(SAY) "kill -9 at 30 random moments"

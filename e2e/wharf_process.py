@@ -44,18 +44,19 @@ class WharfProcess:
         self.data = Path(self.scratch.name) / "data"
         self.log = Path(self.scratch.name) / "server.log"
         self.process = None
+        # What it is started with, each time: the tests change their own variables.
+        self.variables = dict(os.environ)
+        # The server makes environments with the `uv` of this Python's own folder.
+        self.variables["PATH"] = f"{Path(sys.executable).parent}:{self.variables['PATH']}"
 
     def start(self):
-        environment = dict(os.environ)
-        # The server makes environments with the `uv` of this Python's own folder.
-        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
         log = self.log.open("ab")
         self.process = subprocess.Popen(
             [binary(), "server", "--data-dir", self.data, "--listen", "127.0.0.1:0"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=environment,
+            env=self.variables,
             start_new_session=True,
             text=True,
         )
