@@ -1,10 +1,13 @@
 //! How clusters are moved: backends and providers.
 //!
+//! - [`environment`]: what a script's interpreter has to hold, made with `uv`
 //! - [`local`]: replicas as child processes of this machine
 //! - [`provider`]: what makes and deletes clusters
 
+pub mod environment;
 pub mod local;
 pub mod provider;
 
+pub use environment::{BuildLimits, BuildPolicy, UvEnvironments, UvSettings};
 pub use local::{LocalBackend, LocalSettings};
 pub use provider::LocalProvider;

@@ -117,7 +117,7 @@ pub(super) fn kill_remains(record: &ProcessRecord, boot: &str) {
 }
 
 /// Kills a whole group. One that is gone is fine.
-pub(super) fn kill_group(leader: i32) {
+pub(crate) fn kill_group(leader: i32) {
     // 0 and 1 would mean our own group and everything.
     if let Some(pid) = Pid::from_raw(leader).filter(|_| leader > 1) {
         let _ = kill_process_group(pid, Signal::KILL);
