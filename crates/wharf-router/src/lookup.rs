@@ -93,6 +93,10 @@ fn shortened(text: &str) -> String {
 
 /// Checks a head against the limits, and that it says in one way only where the
 /// body ends. Two ways are how requests are smuggled past a router.
+///
+/// For HTTP/1 hyper has been there first: it refuses lengths that differ, and
+/// where chunks and a length are both given it takes out the length and closes
+/// the connection afterwards (RFC 9112, section 6.3).
 pub(crate) fn check_head(parts: &Parts, limits: &Limits) -> Result<(), Refusal> {
     check_uri(&parts.uri, limits)?;
     check_size(&parts.headers, limits)?;
