@@ -2,9 +2,11 @@
 //!
 //! - [`tidy`]: what the layout promises and no compiler checks
 //! - [`dependencies`]: licences, sources and bans of `deny.toml`
+//! - [`bench`]: what the control plane does in a second
 //! - [`workspace`]: the tree and what cargo knows about it
 //! - [`finding`]: one thing to mend
 
+mod bench;
 mod dependencies;
 mod finding;
 mod tidy;
@@ -30,14 +32,26 @@ enum Chore {
     Tidy,
     /// Check licences, sources, bans and duplicate versions against deny.toml
     Dependencies,
+    /// Measure a release build
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// ARM requests a second, flows, processor time and memory of the control plane
+    Control(bench::ControlArgs),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let outcome = Workspace::load().and_then(|workspace| match arguments.chore {
-        Chore::Tidy => tidy::run(&workspace),
-        Chore::Dependencies => dependencies::run(&workspace),
-    });
+    let outcome = match &arguments.chore {
+        Chore::Tidy => Workspace::load().and_then(|workspace| tidy::run(&workspace)),
+        Chore::Dependencies => {
+            Workspace::load().and_then(|workspace| dependencies::run(&workspace))
+        }
+        Chore::Bench(Bench::Control(args)) => bench::run(args),
+    };
     let mut out = std::io::stdout().lock();
     // A reader that has gone away is no reason to fail a check.
     let code = match outcome {

@@ -16,6 +16,8 @@ pub(crate) enum ChoreError {
     Metadata(#[from] cargo_metadata::Error),
     #[error("git ls-files failed: {0}")]
     Git(String),
+    #[error("bench: {0}")]
+    Bench(String),
     #[error("cargo tree failed: {0}")]
     Tree(String),
     #[error("{path}: {source}")]

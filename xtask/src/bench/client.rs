@@ -1,193 +1,157 @@
-//! A signed-in client that speaks ARM and the data plane, as the SDK does.
+//! One kept connection, signed in, and what the server's files say about it.
 
-use std::{error::Error, fs, time::Duration};
+use std::{fs, sync::Arc};
 
-use reqwest::{Method, RequestBuilder, Response, StatusCode, header::HeaderMap};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    Method, Request, StatusCode,
+    client::conn::http1::{self, SendRequest},
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap},
+};
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
-use super::server::Server;
+use super::{BenchResult, server::Server};
 
-pub(super) type Result<T> = std::result::Result<T, Box<dyn Error>>;
-
-/// The api-version that the SDK sends for computes.
-const COMPUTE_VERSION: &str = "api-version=2020-02-02";
-/// Between two looks at an operation. The SDK takes five seconds; a measurement
-/// must not be coarser than what it measures.
-const POLL: Duration = Duration::from_millis(5);
-/// Longest wait for an operation.
-const PATIENCE: Duration = Duration::from_secs(600);
-
-/// A client of one workspace.
+/// Where to ask, and as whom.
 #[derive(Clone)]
-pub(super) struct Client {
-    http: reqwest::Client,
-    token: String,
-    url: String,
-    workspace: String,
+pub(super) struct Target {
+    tls: TlsConnector,
+    /// `HOST:PORT` of the control plane.
+    authority: String,
+    port: u16,
+    /// The workspace's ARM id.
+    pub(super) workspace: String,
+    authorization: String,
 }
 
-impl Client {
-    /// Signs in as the administrator with client credentials.
-    pub(super) async fn sign_in(server: &Server) -> Result<Self> {
-        let administrator = &server.administrator;
-        let authority: reqwest::Url = server.url.parse()?;
-        let port = authority.port_or_known_default().ok_or("no port")?;
-        let pem = fs::read(&administrator.ca_file)?;
-        let mut http = reqwest::Client::builder()
-            .no_proxy()
-            // Blob hosts are names below the server's own.
-            .resolve("wharf.blob.localhost", ([127, 0, 0, 1], port).into())
-            .pool_max_idle_per_host(64);
-        for certificate in reqwest::Certificate::from_pem_bundle(&pem)? {
-            http = http.add_root_certificate(certificate);
+/// What came back.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> BenchResult<Value> {
+        Ok(serde_json::from_slice(&self.body)?)
+    }
+
+    /// The answer, if its status is one of success.
+    pub(super) fn good(self) -> BenchResult<Self> {
+        if self.status.is_success() {
+            return Ok(self);
         }
-        let http = http.build()?;
-        let known: Value = http
-            .get(format!(
-                "{}/adfs/.well-known/openid-configuration",
-                server.url
-            ))
-            .send()
-            .await?
-            .error_for_status()?
-            .json()
-            .await?;
-        let form = form(&[
-            ("grant_type", "client_credentials"),
-            ("client_id", &administrator.client_id),
-            ("client_secret", &administrator.client_secret),
-            ("scope", &format!("{}/.default", server.url)),
-        ]);
-        let token: Value = http
-            .post(text(&known, "/token_endpoint")?)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(form)
-            .send()
-            .await?
-            .error_for_status()?
-            .json()
-            .await?;
-        Ok(Self {
-            http,
-            token: text(&token, "/access_token")?.to_owned(),
-            url: server.url.clone(),
+        Err(format!("{}: {}", self.status, String::from_utf8_lossy(&self.body)).into())
+    }
+}
+
+impl Target {
+    pub(super) async fn open(server: &Server) -> BenchResult<Self> {
+        let admin = fs::read(server.data().join("admin.json"))?;
+        let admin: Value = serde_json::from_slice(&admin)?;
+        let member = |name: &str| admin[name].as_str().unwrap_or_default().to_owned();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(member("caFile"))?)?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let url = member("serverUrl");
+        let authority = url.trim_start_matches("https://").to_owned();
+        let port = authority.rsplit(':').next().unwrap_or_default().parse()?;
+        let mut target = Self {
+            tls: TlsConnector::from(Arc::new(config)),
+            authority,
+            port,
             workspace: format!(
-                "/subscriptions/{}/resourceGroups/{}/providers/\
-                 Microsoft.MachineLearningServices/workspaces/{}",
-                administrator.subscription_id,
-                administrator.resource_group,
-                administrator.workspace_name
+                "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.MachineLearningServices/workspaces/{}",
+                member("subscriptionId"),
+                member("resourceGroup"),
+                member("workspaceName")
             ),
-        })
+            authorization: String::new(),
+        };
+        let form = format!(
+            "grant_type=client_credentials&client_id={}&client_secret={}&scope={url}/.default",
+            member("clientId"),
+            member("clientSecret")
+        );
+        let request = Request::post("/adfs/oauth2/token")
+            .header(HOST, &target.authority)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Full::from(form))?;
+        let answer = target
+            .connect()
+            .await?
+            .send(request)
+            .await?
+            .good()?
+            .json()?;
+        let token = answer["access_token"].as_str().ok_or("no token")?;
+        target.authorization = format!("Bearer {token}");
+        Ok(target)
     }
 
-    /// The workspace's ARM id.
-    pub(super) fn workspace(&self) -> &str {
-        &self.workspace
+    pub(super) async fn connect(&self) -> BenchResult<Connection> {
+        let host = self.authority.clone();
+        self.connect_to(host.split(':').next().unwrap_or_default())
+            .await
     }
 
-    /// The URL of a compute.
-    pub(super) fn compute_url(&self, name: &str) -> String {
-        format!(
-            "{}{}/computes/{name}?{COMPUTE_VERSION}",
-            self.url, self.workspace
-        )
+    /// By address: the names of blobs need not resolve here.
+    pub(super) async fn connect_to(&self, host: &str) -> BenchResult<Connection> {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+        stream.set_nodelay(true)?;
+        let name = ServerName::try_from(host.to_owned())?;
+        let stream = self.tls.connect(name, stream).await?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Connection(sender))
     }
 
-    /// The address of a part of the data plane, from the discovery document.
-    pub(super) async fn discover(&self, part: &str) -> Result<String> {
-        let url = format!("{}{}?api-version=2022-05-01", self.url, self.workspace);
-        let workspace: Value = self.send(self.request(Method::GET, &url)).await?.json().await?;
-        let url = text(&workspace, "/properties/discoveryUrl")?;
-        let parts: Value = self.send(self.request(Method::GET, url)).await?.json().await?;
-        Ok(text(&parts, &format!("/{part}"))?.to_owned())
-    }
-
-    /// A request with the bearer token.
-    pub(super) fn request(&self, method: Method, url: &str) -> RequestBuilder {
-        self.http.request(method, url).bearer_auth(&self.token)
-    }
-
-    /// A request without one, for blobs and scoring.
-    pub(super) fn bare_request(&self, method: Method, url: &str) -> RequestBuilder {
-        self.http.request(method, url)
-    }
-
-    /// Sends; an answer that is no success is an error with its body.
-    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response> {
-        let response = request.send().await?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
-        }
-        let url = response.url().clone();
-        let body = response.text().await?;
-        Err(format!("{status} from {url}: {body}").into())
-    }
-
-    /// Sends a JSON body and gives status, headers and JSON body.
-    pub(super) async fn exchange(
+    /// A signed-in request with a JSON body, or none.
+    pub(super) fn request(
         &self,
         method: Method,
-        url: &str,
-        body: &Value,
-    ) -> Result<(StatusCode, HeaderMap, Value)> {
-        let response = self.send(self.request(method, url).json(body)).await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let bytes = response.bytes().await?;
-        let body = if bytes.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_slice(&bytes)?
-        };
-        Ok((status, headers, body))
+        path: &str,
+        body: Option<&Value>,
+    ) -> BenchResult<Request<Full<Bytes>>> {
+        let bytes = body.map(Value::to_string).unwrap_or_default();
+        Ok(Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, &self.authority)
+            .header(AUTHORIZATION, &self.authorization)
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::from(bytes))?)
     }
 
-    /// Polls `url` until the member `field` says `Succeeded`.
-    pub(super) async fn wait(&self, url: &str, field: &str) -> Result<()> {
-        let end = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            let operation: Value = self.send(self.request(Method::GET, url)).await?.json().await?;
-            match operation.get(field).and_then(Value::as_str) {
-                Some("Succeeded") => return Ok(()),
-                Some("Failed" | "Canceled" | "Cancelled" | "TimedOut") => {
-                    return Err(format!("{url}: {operation}").into());
-                }
-                _ if tokio::time::Instant::now() > end => {
-                    return Err(format!("{url} did not end: {operation}").into());
-                }
-                _ => tokio::time::sleep(POLL).await,
-            }
-        }
+    /// Path and query of an absolute address of this server.
+    pub(super) fn path_of<'a>(&self, url: &'a str) -> &'a str {
+        url.trim_start_matches("https://")
+            .find('/')
+            .map_or("/", |at| &url["https://".len() + at..])
     }
 }
 
-/// A header's text.
-pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str> {
-    let value = headers.get(name).ok_or_else(|| format!("no {name}"))?;
-    Ok(value.to_str()?)
-}
+/// A connection that is kept.
+pub(super) struct Connection(SendRequest<Full<Bytes>>);
 
-/// A string inside a document.
-pub(super) fn text<'a>(document: &'a Value, pointer: &str) -> Result<&'a str> {
-    let found = document.pointer(pointer).and_then(Value::as_str);
-    Ok(found.ok_or_else(|| format!("no {pointer} in {document}"))?)
-}
-
-fn form(pairs: &[(&str, &str)]) -> String {
-    let encode = |text: &str| {
-        text.bytes()
-            .map(|byte| match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
-                    char::from(byte).to_string()
-                }
-                _ => format!("%{byte:02X}"),
-            })
-            .collect::<String>()
-    };
-    pairs
-        .iter()
-        .map(|(name, value)| format!("{name}={}", encode(value)))
-        .collect::<Vec<_>>()
-        .join("&")
+impl Connection {
+    pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> BenchResult<Answer> {
+        self.0.ready().await?;
+        let (head, body) = self.0.send_request(request).await?.into_parts();
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body: body.collect().await?.to_bytes(),
+        })
+    }
 }

@@ -1,16 +1,123 @@
-//! What Wharf costs, measured against a running server and printed as a table.
+//! `xtask bench control`: what the control plane does in a second, and what it costs.
 //!
-//! Nothing here decides a test: machines differ and are noisy. CPU time is read
-//! from the kernel's account of the server's process, so that the load generator
-//! beside it does not count.
+//! A real server on a throw-away directory, asked over keep-alive TLS as clients
+//! ask. Prints a table and asserts nothing: numbers depend on the machine.
 //!
-//! - [`server`]: a throw-away server as a child process
-//! - [`client`]: a signed-in client that speaks ARM and the data plane
-//! - [`deploy`]: what it takes to get a script served
-//! - [`control`]: the measurements; [`table`]: how they are shown
+//! - [`server`]: the process, its processor time and memory
+//! - [`client`]: one connection, kept open
+//! - [`load`]: many requests at once
+//! - [`flows`]: create to Succeeded, deploy to Healthy
+//! - [`table`]: what is printed
 
 mod client;
-pub(crate) mod control;
-mod deploy;
+mod flows;
+mod load;
 mod server;
 mod table;
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+
+use self::{client::Target, server::Server, table::Table};
+use crate::{Report, workspace::ChoreError};
+
+/// What to measure.
+#[derive(Args)]
+pub(crate) struct ControlArgs {
+    /// The binary to measure, a release build
+    #[arg(long, value_name = "PROGRAM", default_value = "target/release/wharf")]
+    binary: PathBuf,
+    /// How long each load runs, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = clap::value_parser!(u64).range(1..=60))]
+    seconds: u64,
+    /// Connections of each load
+    #[arg(long, value_name = "NUMBER", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=64))]
+    connections: u16,
+    /// How often each flow is done
+    #[arg(long, value_name = "NUMBER", default_value = "20", value_parser = clap::value_parser!(u16).range(1..=200))]
+    rounds: u16,
+}
+
+/// What went wrong; the bench has one reader, who wants the words.
+pub(crate) type BenchResult<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Measures, and prints as it goes.
+pub(crate) fn run(args: &ControlArgs) -> Result<Report, ChoreError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| ChoreError::Bench(error.to_string()))?;
+    runtime
+        .block_on(measure(args))
+        .map_err(|error| ChoreError::Bench(error.to_string()))?;
+    Ok(Report {
+        title: "bench",
+        notes: Vec::new(),
+        findings: Vec::new(),
+    })
+}
+
+async fn measure(args: &ControlArgs) -> BenchResult<()> {
+    let mut server = Server::start(&args.binary).await?;
+    let target = Target::open(&server).await?;
+    let mut table = Table::default();
+    // Allocators give back what the start took.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    table.row(
+        "server memory at rest",
+        format!("{:.1} MiB", server.memory_mib()?),
+        "≤ 40 MiB",
+    );
+
+    let duration = Duration::from_secs(args.seconds);
+    let get = load::gets(&server, &target, args.connections, duration).await?;
+    table.row(
+        "ARM GET",
+        format!(
+            "{:.0}/s, {:.0} µs of processor each",
+            get.per_second(),
+            get.cpu_micros()
+        ),
+        "",
+    );
+    table.row(
+        "ARM GET per core of the server",
+        format!("{:.0}/s", get.per_core()),
+        "≥ 10,000/s",
+    );
+    let put = load::puts(&server, &target, args.connections, duration).await?;
+    table.row(
+        "ARM PUT of one compute each",
+        format!(
+            "{:.0}/s, {:.0} µs of processor each",
+            put.per_second(),
+            put.cpu_micros()
+        ),
+        "",
+    );
+
+    let create = flows::creates(&target, args.rounds).await?;
+    table.row("compute PUT to Succeeded", create.to_string(), "≤ 1 s");
+    let deploy = flows::deploys(&target, args.rounds.min(10)).await?;
+    table.row(
+        "deploy to Healthy, environment at hand",
+        deploy.to_string(),
+        "≤ 3 s",
+    );
+    let (replicas, mib) = server.replica_memory_mib()?;
+    table.row(
+        "memory of a replica",
+        format!("{mib:.1} MiB (mean of {replicas}, scorer and Python)"),
+        "",
+    );
+    table.row(
+        "server memory at the end",
+        format!("{:.1} MiB", server.memory_mib()?),
+        "",
+    );
+    flows::clean(&target).await?;
+    server.stop().await?;
+    table.print();
+    Ok(())
+}

@@ -1,139 +1,128 @@
-//! A throw-away server as a child process, and the kernel's account of it.
+//! The server that is measured: its process, its processor time, its memory.
 
 use std::{
-    error::Error,
     fs,
-    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Stdio,
+    time::Duration,
 };
 
-use serde::Deserialize;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+use super::BenchResult;
 
-/// Clock ticks in a second, as Linux reports them to programs (`man 5 proc`).
-const TICKS_PER_SECOND: f64 = 100.0;
-/// What the server prints when it answers.
-const READY: &str = "Wharf is ready at ";
+/// Clock ticks a second, as `/proc` counts; the same on every Linux that we ship on.
+const TICKS: f64 = 100.0;
+const START: Duration = Duration::from_secs(60);
 
-/// What a server leaves in `admin.json`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Administrator {
-    pub(super) subscription_id: String,
-    pub(super) resource_group: String,
-    pub(super) workspace_name: String,
-    pub(super) client_id: String,
-    pub(super) client_secret: String,
-    pub(super) ca_file: PathBuf,
-}
-
-/// A server that ends with this value.
 pub(super) struct Server {
     child: Child,
-    pub(super) url: String,
-    pub(super) administrator: Administrator,
+    pid: u32,
+    data: PathBuf,
+    _scratch: tempfile::TempDir,
 }
 
 impl Server {
-    /// Starts `binary` on free ports with its data in `folder`, and waits until it
-    /// says that it is ready.
-    pub(super) fn start(binary: &Path, folder: &Path) -> Result<Self> {
+    pub(super) async fn start(binary: &Path) -> BenchResult<Self> {
+        let scratch = tempfile::tempdir()?;
+        let data = scratch.path().join("data");
         let mut child = Command::new(binary)
-            .arg("server")
-            .arg("--data-dir")
-            .arg(folder)
-            .args(["--listen", "127.0.0.1:0", "--scoring-listen", "127.0.0.1:0"])
+            .args([
+                "server",
+                "--listen",
+                "127.0.0.1:0",
+                "--log",
+                "warn",
+                "--data-dir",
+            ])
+            .arg(&data)
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(fs::File::create(folder.join("server.log"))?)
+            .kill_on_drop(true)
             .spawn()
-            .map_err(|error| format!("{}: {error}; build it first", binary.display()))?;
-        let output = child.stdout.take().ok_or("the server has no output")?;
-        let mut lines = BufReader::new(output).lines();
-        let url = loop {
-            let Some(line) = lines.next() else {
-                let log = fs::read_to_string(folder.join("server.log"))?;
-                return Err(format!("the server ended before it was ready:\n{log}").into());
-            };
-            if let Some(url) = line?.strip_prefix(READY) {
-                break url.trim().to_owned();
+            .map_err(|error| format!("{}: {error}; `make build` makes it", binary.display()))?;
+        let pid = child.id().ok_or("the server ended at once")?;
+        let out = child.stdout.take().ok_or("no output of the server")?;
+        let mut lines = BufReader::new(out).lines();
+        let ready = async {
+            while let Some(line) = lines.next_line().await? {
+                if line.starts_with("Wharf is ready at ") {
+                    return Ok(());
+                }
             }
+            Err("the server ended before it was ready".into())
         };
-        // Whatever else it prints must not fill the pipe.
-        std::thread::spawn(move || lines.map_while(std::result::Result::ok).for_each(drop));
-        let text = fs::read(folder.join("admin.json"))?;
+        let outcome: BenchResult<()> = timeout(START, ready).await?;
+        outcome?;
         Ok(Self {
             child,
-            url,
-            administrator: serde_json::from_slice(&text)?,
+            pid,
+            data,
+            _scratch: scratch,
         })
     }
 
-    /// Its process id.
-    pub(super) fn pid(&self) -> u32 {
-        self.child.id()
+    pub(super) fn data(&self) -> &Path {
+        &self.data
     }
 
-    /// CPU seconds that it has used, user and system together.
-    pub(super) fn cpu_seconds(&self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid()))?;
-        // The second field is the program's name and may hold anything.
-        let rest = stat.rsplit_once(')').ok_or("an odd /proc/PID/stat")?.1;
-        let fields: Vec<&str> = rest.split_whitespace().collect();
-        let ticks = |index: usize| -> Result<f64> {
-            Ok(fields.get(index).ok_or("a short /proc/PID/stat")?.parse()?)
-        };
-        // utime and stime are fields 14 and 15, counted from 1 with pid first.
-        Ok((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
+    /// Seconds of processor that the server took so far.
+    pub(super) fn cpu_seconds(&self) -> BenchResult<f64> {
+        let text = fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
+        let fields = text.get(text.rfind(')').unwrap_or_default() + 1..);
+        let mut fields = fields.unwrap_or_default().split_ascii_whitespace().skip(11);
+        let mut ticks = || fields.next().and_then(|field| field.parse::<f64>().ok());
+        match (ticks(), ticks()) {
+            (Some(user), Some(system)) => Ok((user + system) / TICKS),
+            _ => Err("the processor time of the server cannot be read".into()),
+        }
     }
 
-    /// Its children's ids: the scorers of its replicas and theirs.
-    pub(super) fn descendants(&self) -> Result<Vec<u32>> {
-        let mut parents = Vec::new();
-        for entry in fs::read_dir("/proc")? {
-            let name = entry?.file_name();
-            let Ok(pid) = name.to_string_lossy().parse::<u32>() else {
+    pub(super) fn memory_mib(&self) -> BenchResult<f64> {
+        memory_mib(self.pid)
+    }
+
+    /// How many replicas run, and the mean memory of one with its workers.
+    pub(super) fn replica_memory_mib(&self) -> BenchResult<(u32, f64)> {
+        let root = self.data.to_string_lossy().into_owned();
+        let (mut replicas, mut total) = (0, 0.0);
+        for entry in fs::read_dir("/proc")?.flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|it| it.parse().ok()) else {
                 continue;
             };
-            // A process may end while we look.
-            let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else {
+            let Ok(line) = fs::read(entry.path().join("cmdline")) else {
                 continue;
             };
-            let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
-            if let Some(Ok(parent)) = parent.map(|text| text.trim().parse::<u32>()) {
-                parents.push((pid, parent));
+            let line = String::from_utf8_lossy(&line);
+            if pid == self.pid || !line.contains(&root) {
+                continue;
             }
+            replicas += u32::from(line.contains("--config"));
+            total += memory_mib(pid).unwrap_or_default();
         }
-        let mut found = vec![self.pid()];
-        let mut index = 0;
-        while index < found.len() {
-            let parent = found[index];
-            found.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
-            index += 1;
-        }
-        found.remove(0);
-        Ok(found)
+        Ok((replicas, total / f64::from(replicas.max(1))))
+    }
+
+    pub(super) async fn stop(&mut self) -> BenchResult<()> {
+        let pid = i32::try_from(self.pid)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(pid.ok_or("no process")?, rustix::process::Signal::TERM)?;
+        timeout(START, self.child.wait()).await??;
+        Ok(())
     }
 }
 
-/// Memory that a process keeps in RAM, in MiB.
-pub(super) fn resident_mib(pid: u32) -> Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status
+fn memory_mib(pid: u32) -> BenchResult<f64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let kib = text
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:"))
-        .ok_or("no VmRSS in /proc/PID/status")?;
-    let kib: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
-    Ok(kib / 1024.0)
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        for pid in self.descendants().unwrap_or_default() {
-            let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+        .and_then(|rest| rest.split_whitespace().next())
+        .and_then(|number| number.parse::<f64>().ok());
+    Ok(kib.ok_or("the memory of a process cannot be read")? / 1024.0)
 }

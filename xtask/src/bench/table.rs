@@ -1,72 +1,54 @@
-//! Figures as a table that people can read and paste.
+//! What is printed.
 
-use std::io::{self, Write};
+use std::{fmt, io::Write as _, time::Duration};
 
-/// One line: what was measured, what came out, what was hoped for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Row {
-    pub(super) measure: String,
-    pub(super) figure: String,
-    pub(super) goal: &'static str,
-}
+/// Rows of what, how much, and what was wanted.
+#[derive(Default)]
+pub(super) struct Table(Vec<[String; 3]>);
 
-impl Row {
-    pub(super) fn new(measure: impl Into<String>, figure: String, goal: &'static str) -> Self {
-        Self {
-            measure: measure.into(),
-            figure,
-            goal,
+impl Table {
+    pub(super) fn row(&mut self, what: &str, value: String, wanted: &str) {
+        self.0.push([what.to_owned(), value, wanted.to_owned()]);
+    }
+
+    pub(super) fn print(&self) {
+        let width = |column: usize| {
+            let widths = self.0.iter().map(|row| row[column].chars().count());
+            widths.max().unwrap_or_default()
+        };
+        let (first, second) = (width(0), width(1));
+        let mut out = std::io::stdout().lock();
+        for [what, value, wanted] in &self.0 {
+            let line = format!("{what:first$}  {value:second$}  {wanted}");
+            // A reader that has gone away misses a table.
+            let _ = writeln!(out, "{}", line.trim_end());
         }
     }
 }
 
-/// Writes the rows with aligned columns.
-pub(super) fn print(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
-    let head = Row::new("measure", "figure".to_owned(), "goal");
-    let width = |of: fn(&Row) -> usize| rows.iter().chain([&head]).map(of).max().unwrap_or(0);
-    let first = width(|row| row.measure.chars().count());
-    let second = width(|row| row.figure.chars().count());
-    for row in [&head].into_iter().chain(rows) {
-        writeln!(
-            out,
-            "{:first$}  {:>second$}  {}",
-            row.measure, row.figure, row.goal
-        )?;
-    }
-    Ok(())
-}
+/// How long the rounds of a flow took.
+pub(super) struct Times(Vec<Duration>);
 
-/// The middle of some figures; of an even number the mean of the two in the middle.
-pub(super) fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    let half = figures.len() / 2;
-    match figures.len() {
-        0 => f64::NAN,
-        even if even % 2 == 0 => f64::midpoint(figures[half - 1], figures[half]),
-        _ => figures[half],
+impl Times {
+    pub(super) fn new(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        Self(times)
+    }
+
+    fn seconds(&self, index: usize) -> f64 {
+        self.0.get(index).map_or(f64::NAN, Duration::as_secs_f64)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_aligned() {
-        let mut out = Vec::new();
-        let rows = [Row::new("ARM GET", "12,000/s".to_owned(), "10,000/s")];
-        print(&mut out, &rows).expect("written");
-        let text = String::from_utf8(out).expect("text");
-        assert_eq!(
-            text,
-            "measure    figure  goal\nARM GET  12,000/s  10,000/s\n"
-        );
-    }
-
-    #[test]
-    fn the_middle_of_figures() {
-        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
-        assert!((median(vec![4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < f64::EPSILON);
-        assert!(median(Vec::new()).is_nan());
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let last = self.0.len().saturating_sub(1);
+        write!(
+            f,
+            "median {:.3} s, slowest {:.3} s of {}",
+            self.seconds(self.0.len() / 2),
+            self.seconds(last),
+            self.0.len()
+        )
     }
 }
