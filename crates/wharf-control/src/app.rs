@@ -16,7 +16,7 @@ use wharf_store::{BlobStore, OperationLogs, Store};
 
 use crate::{
     bootstrap::{Administrator, Bootstrap},
-    reconcile::Wake,
+    reconcile::{Faults, Patience, Wake},
     routes::Routes,
     sas::Signer,
     token::{TokenKey, Tokens},
@@ -45,6 +45,8 @@ pub(crate) struct Inner {
     pub(crate) routes: Routes,
     pub(crate) computes: Wake,
     pub(crate) endpoints: Wake,
+    pub(crate) patience: Patience,
+    pub(crate) faults: Faults,
 }
 
 /// What an [`App`] is made of.
@@ -109,6 +111,8 @@ impl App {
                 routes,
                 computes: Wake::default(),
                 endpoints: Wake::default(),
+                patience: Patience::default(),
+                faults: Faults::default(),
             }),
         })
     }

@@ -107,6 +107,24 @@ impl Session {
         rows.iter().map(|row| row.text("name")).collect()
     }
 
+    /// Ids of the endpoints on a compute.
+    pub async fn endpoint_ids_on(&mut self, compute: &Uuid) -> Result<Vec<Uuid>> {
+        let rows = sqlx::query("SELECT id FROM endpoints WHERE compute = ?")
+            .bind(id(compute))
+            .fetch_all(self.db())
+            .await?;
+        rows.iter().map(|row| row.uuid("id")).collect()
+    }
+
+    /// The generation of an endpoint's newest spec; `None` when it is gone.
+    pub async fn endpoint_generation(&mut self, key: &Uuid) -> Result<Option<Generation>> {
+        let row = sqlx::query("SELECT generation FROM endpoints WHERE id = ?")
+            .bind(id(key))
+            .fetch_optional(self.db())
+            .await?;
+        row.map(|row| row.generation("generation")).transpose()
+    }
+
     /// An endpoint's keys.
     pub async fn endpoint_keys(&mut self, key: &Uuid) -> Result<Option<EndpointKeys>> {
         let row = sqlx::query("SELECT keys FROM endpoints WHERE id = ?")

@@ -51,6 +51,7 @@ struct State {
     findings: Vec<Finding>,
     refusal: Option<(&'static str, String)>,
     calls: Vec<String>,
+    effects: Vec<String>,
     process: u32,
 }
 
@@ -152,6 +153,12 @@ impl FakeBackend {
         self.state().calls.clone()
     }
 
+    /// What the calls changed, oldest first; a call that found everything in place is
+    /// not here. For example `start 0000…-0123456789ab`.
+    pub fn effects(&self) -> Vec<String> {
+        self.state().effects.clone()
+    }
+
     /// Ready replicas, as a router reads them.
     pub fn replicas(&self) -> watch::Receiver<Arc<ReplicaTable>> {
         self.replicas.subscribe()
@@ -240,7 +247,12 @@ impl State {
     }
 }
 
+/// A replica that fails has failed again after one restart: that is when drivers
+/// give up on it.
 fn enter(replica: &mut ReplicaObservation, phase: &ReplicaPhase) {
+    if matches!(phase, ReplicaPhase::Failed { .. }) {
+        replica.restarts += 1;
+    }
     replica.phase = phase.clone();
     replica.address = (*phase == ReplicaPhase::Ready)
         .then(|| ReplicaAddress::Unix(PathBuf::from(format!("/fake/{}.sock", replica.id))));
@@ -256,8 +268,12 @@ impl Backend for FakeBackend {
         let mut state = self.available()?;
         match state.markers.get(&cluster.id) {
             Some(there) if there != marker => return Err(BackendError::Owned(there.clone())),
-            _ => state.markers.insert(cluster.id, marker.clone()),
-        };
+            Some(_) => {}
+            None => {
+                state.markers.insert(cluster.id, marker.clone());
+                state.effects.push(format!("attach {}", marker.compute));
+            }
+        }
         state.calls.push(format!("attach {}", marker.compute));
         Ok(())
     }
@@ -270,6 +286,7 @@ impl Backend for FakeBackend {
         let mut state = self.available()?;
         if state.markers.get(&cluster.id) == Some(marker) {
             state.markers.remove(&cluster.id);
+            state.effects.push(format!("detach {}", marker.compute));
         }
         state.calls.push(format!("detach {}", marker.compute));
         Ok(())
@@ -288,6 +305,12 @@ impl Backend for FakeBackend {
             {
                 return Err(BackendError::Refused { code, message });
             }
+            let effect = match state.workloads.get(key) {
+                None => Some(format!("start {key}")),
+                Some(running) if running.workload != *workload => Some(format!("change {key}")),
+                Some(_) => None,
+            };
+            state.effects.extend(effect);
             let wanted = match state.workloads.get_mut(key) {
                 Some(running) => {
                     running.workload = workload.clone();
@@ -333,7 +356,9 @@ impl Backend for FakeBackend {
     async fn remove(&self, key: &WorkloadKey) -> Result<(), BackendError> {
         {
             let mut state = self.available()?;
-            state.workloads.remove(key);
+            if state.workloads.remove(key).is_some() {
+                state.effects.push(format!("stop {key}"));
+            }
             state.calls.push(format!("remove {key}"));
         }
         self.publish(key);

@@ -20,6 +20,7 @@ use wharf_core::{
 #[derive(Debug, Default)]
 pub struct FakeProvider {
     clusters: Mutex<BTreeSet<Uuid>>,
+    effects: Mutex<Vec<String>>,
     is_slow: AtomicBool,
     is_unavailable: AtomicBool,
 }
@@ -45,6 +46,24 @@ impl FakeProvider {
         self.clusters().contains(&cluster)
     }
 
+    /// What the calls changed, oldest first, for example `make ID`; a call that found
+    /// everything in place is not here.
+    pub fn effects(&self) -> Vec<String> {
+        self.effects
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn effect(&self, is_change: bool, verb: &str, cluster: Uuid) {
+        if is_change {
+            self.effects
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(format!("{verb} {cluster}"));
+        }
+    }
+
     fn clusters(&self) -> std::sync::MutexGuard<'_, BTreeSet<Uuid>> {
         self.clusters.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -64,7 +83,8 @@ impl Provider for FakeProvider {
     async fn create(&self, cluster: &ManagedCluster) -> Result<bool, BackendError> {
         self.check()?;
         if !self.is_slow.load(Ordering::SeqCst) {
-            self.clusters().insert(cluster.id);
+            let is_new = self.clusters().insert(cluster.id);
+            self.effect(is_new, "make", cluster.id);
         }
         Ok(self.has(cluster.id))
     }
@@ -72,7 +92,8 @@ impl Provider for FakeProvider {
     async fn delete(&self, cluster: &ManagedCluster) -> Result<bool, BackendError> {
         self.check()?;
         if !self.is_slow.load(Ordering::SeqCst) {
-            self.clusters().remove(&cluster.id);
+            let was_there = self.clusters().remove(&cluster.id);
+            self.effect(was_there, "delete", cluster.id);
         }
         Ok(!self.has(cluster.id))
     }

@@ -11,10 +11,12 @@ mod backend_contract;
 mod fake_backend;
 mod fake_environments;
 mod fake_provider;
+mod interference;
 mod manual_clock;
 
 pub use backend_contract::{backend_contract, local_cluster, plain_workload};
 pub use fake_backend::{FakeBackend, Start};
 pub use fake_environments::{Build, FakeEnvironments};
 pub use fake_provider::FakeProvider;
+pub use interference::{Interference, Mishap};
 pub use manual_clock::ManualClock;

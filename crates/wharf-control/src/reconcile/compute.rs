@@ -1,5 +1,7 @@
 //! Attach and detach.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 use wharf_core::{
     backend::{BackendError, OwnershipMarker},
@@ -8,10 +10,13 @@ use wharf_core::{
     resource::{Failure, Observed},
 };
 
-use super::{After, StepError, fault_point};
+use super::{After, FaultPoint, StepError};
 use crate::App;
 
 type Result<T> = std::result::Result<T, StepError>;
+
+/// How long to wait before asking again for a cluster that is being made or deleted.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 pub(super) async fn step(app: &App, key: Uuid) -> Result<After> {
     let mut session = app.store().read().await?;
@@ -43,29 +48,39 @@ fn marker(compute: &Compute) -> OwnershipMarker {
 }
 
 async fn attach(app: &App, compute: &Compute, cluster: &ManagedCluster) -> Result<After> {
-    fault_point!("compute-attach-begun");
-    let mut attached = app.inner.provider.create(cluster).await.map(|_| ());
-    fault_point!("compute-cluster-made");
-    if attached.is_ok() {
-        attached = app.inner.backend.attach(cluster, &marker(compute)).await;
-    }
-    fault_point!("compute-attached");
-    let observed = match attached {
-        Ok(()) => Observed::Reached(compute.generation),
+    app.inner.faults.pass(FaultPoint::ComputeAttachBegun)?;
+    let observed = match make(app, compute, cluster).await {
+        Ok(true) => Observed::Reached(compute.generation),
+        Ok(false) => return Ok(After::Again(LOOK_AGAIN)),
         Err(error) => match failure(&error) {
             Some(failure) => Observed::Failed {
                 at: compute.generation,
                 failure,
             },
-            None => return Err(error.into()),
+            None => return Err(error),
         },
     };
     write(app, compute, cluster, observed).await?;
+    app.inner.faults.pass(FaultPoint::ComputeSettled)?;
     Ok(After::Done)
 }
 
+/// The cluster, and the marker on it; false while the cluster is being made.
+async fn make(app: &App, compute: &Compute, cluster: &ManagedCluster) -> Result<bool> {
+    if !app.inner.provider.create(cluster).await? {
+        return Ok(false);
+    }
+    app.inner.faults.pass(FaultPoint::ComputeClusterMade)?;
+    app.inner.backend.attach(cluster, &marker(compute)).await?;
+    app.inner.faults.pass(FaultPoint::ComputeAttached)?;
+    Ok(true)
+}
+
 /// A failure that trying again does not mend.
-fn failure(error: &BackendError) -> Option<Failure> {
+fn failure(error: &StepError) -> Option<Failure> {
+    let StepError::Backend(error) = error else {
+        return None;
+    };
     match error {
         BackendError::Owned(_) => Some(Failure::new(
             "ClusterAlreadyAttached",
@@ -97,7 +112,10 @@ async fn write(
             })
         })
         .await?;
-    // Somebody wrote a newer spec meanwhile: its own signal is on the way.
+    // Somebody may have written a newer spec meanwhile: its own signal is on the way.
+    for endpoint in app.store().read().await?.endpoint_ids_on(&key).await? {
+        app.inner.endpoints.wake(endpoint);
+    }
     Ok(())
 }
 
@@ -107,12 +125,15 @@ async fn remove(
     cluster: &ManagedCluster,
     removal: Removal,
 ) -> Result<After> {
-    fault_point!("compute-remove-begun");
+    let faults = &app.inner.faults;
+    faults.pass(FaultPoint::ComputeRemoveBegun)?;
     app.inner.backend.detach(cluster, &marker(compute)).await?;
-    fault_point!("compute-detached");
+    faults.pass(FaultPoint::ComputeDetached)?;
     if removal == Removal::Delete {
-        app.inner.provider.delete(cluster).await?;
-        fault_point!("compute-cluster-deleted");
+        if !app.inner.provider.delete(cluster).await? {
+            return Ok(After::Again(LOOK_AGAIN));
+        }
+        faults.pass(FaultPoint::ComputeClusterDeleted)?;
     }
     let (key, generation, now) = (compute.id, compute.generation, app.now());
     let cluster = cluster.id;
@@ -128,5 +149,6 @@ async fn remove(
             })
         })
         .await?;
+    faults.pass(FaultPoint::ComputeForgotten)?;
     Ok(After::Done)
 }

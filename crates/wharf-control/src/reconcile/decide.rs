@@ -60,6 +60,34 @@ pub(crate) fn rollout(seen: &WorkloadObservation, age: Duration) -> Rollout {
     Rollout::Wait
 }
 
+/// Lines of a replica's log that go into a failure.
+const LOG_LINES: usize = 20;
+/// Most bytes of them.
+const LOG_BYTES: usize = 4_096;
+
+/// A failure with the last lines of the replica's log, where the reason is.
+pub(crate) fn with_log(failure: Failure, log: &str) -> Failure {
+    let mut lines: Vec<&str> = Vec::new();
+    let mut bytes = 0;
+    for line in log.lines().rev().take(LOG_LINES) {
+        bytes += line.len() + 1;
+        if bytes > LOG_BYTES {
+            break;
+        }
+        lines.push(line);
+    }
+    if lines.is_empty() {
+        return failure;
+    }
+    lines.reverse();
+    let message = format!(
+        "{}\nThe last lines of its log:\n{}",
+        failure.message,
+        lines.join("\n")
+    );
+    Failure { message, ..failure }
+}
+
 /// The state of a revision that serves.
 pub(crate) fn health(seen: &WorkloadObservation) -> (DeploymentState, Option<Failure>) {
     if seen.ready() > 0 || seen.wanted == 0 {
@@ -130,6 +158,19 @@ mod tests {
             if failure.code == "ReplicaFailed" && failure.message.contains("module named x")));
         let late = rollout(&seen(1, &[(ReplicaPhase::Starting, 0)]), LONGEST_ROLLOUT);
         assert!(matches!(late, Rollout::Fail(failure) if failure.code == "RolloutTimedOut"));
+    }
+
+    #[test]
+    fn a_failure_carries_the_end_of_the_log_and_not_more() {
+        let failure = Failure::new("ReplicaFailed", "it does not start");
+        assert_eq!(with_log(failure.clone(), ""), failure);
+        let log: Vec<_> = (0..100).map(|number| format!("line {number}")).collect();
+        let message = with_log(failure.clone(), &log.join("\n")).message;
+        assert!(message.starts_with("it does not start\nThe last lines of its log:\nline 80\n"));
+        assert!(message.ends_with("line 99"));
+        let long = format!("{}\nKeyError: 'x'", "x".repeat(LOG_BYTES));
+        let message = with_log(failure, &long).message;
+        assert!(message.ends_with("log:\nKeyError: 'x'"));
     }
 
     #[test]

@@ -8,29 +8,27 @@ use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 use wharf_core::{
     backend::{BackendError, Workload},
+    compute::Compute,
     deployment::{DeploymentSpec, DeploymentState, DeploymentStatus, WorkloadKey},
     endpoint::{Endpoint, EndpointStatus},
-    environment::{BuildLog as _, BuiltEnvironment, EnvironmentError},
+    environment::{BuildLog as _, BuiltEnvironment},
     resource::{Failure, Observed},
     route::RouteTarget,
 };
 use wharf_store::StoreError;
 
 use super::{
-    After, StepError,
-    decide::{Rollout, health, rollout},
-    fault_point,
+    After, FaultPoint, StepError,
+    decide::{LONGEST_ROLLOUT, Rollout, health, rollout, with_log},
     log::OperationLog,
+    patience::Wait,
 };
 use crate::App;
 
-type Result<T> = std::result::Result<T, StepError>;
+pub(super) type Result<T> = std::result::Result<T, StepError>;
 
-/// How long to wait for a signal of the backend before looking anyway.
+/// How long to wait for a signal before looking anyway.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// The words that clients know for what is being done (`subOperationType`).
-const BUILD: &str = "BuildEnvironment";
-const DEPLOY: &str = "DeployService";
 /// Lines of a failed replica's log that go into the operation's log.
 const FAILURE_LINES: usize = 200;
 
@@ -40,17 +38,17 @@ pub(super) async fn step(app: &App, key: Uuid) -> Result<After> {
         return Ok(After::Done);
     };
     let open = session.operation_open(&key).await?;
-    let namespace = session.compute_by_id(&endpoint.spec.compute).await?;
-    let Some(compute) = namespace else {
+    let Some(compute) = session.compute_by_id(&endpoint.spec.compute).await? else {
         return Err(wharf_core::Error::internal("an endpoint without its compute").into());
     };
     drop(session);
+    app.inner.faults.pass(FaultPoint::EndpointBegun)?;
     if endpoint.spec.is_absent {
         return remove(app, &endpoint).await;
     }
     let step = Step {
         app,
-        cluster: compute.spec.cluster,
+        compute: &compute,
         log: OperationLog {
             clock: Arc::clone(&app.inner.clock),
             logs: app.inner.logs.clone(),
@@ -61,7 +59,14 @@ pub(super) async fn step(app: &App, key: Uuid) -> Result<After> {
     let mut after = After::Done;
     for deployment in &endpoint.spec.deployments {
         app.inner.endpoints.own(deployment.id, endpoint.id);
-        if let After::Again(wait) = step.deployment(deployment).await? {
+        let done = match step.deployment(deployment).await {
+            Err(error) => step.away(deployment, error).await?,
+            Ok(done) => {
+                app.inner.patience.end(endpoint.id, Wait::Away);
+                done
+            }
+        };
+        if let After::Again(wait) = done {
             after = After::Again(wait);
         }
     }
@@ -69,12 +74,13 @@ pub(super) async fn step(app: &App, key: Uuid) -> Result<After> {
 }
 
 async fn remove(app: &App, endpoint: &Endpoint) -> Result<After> {
-    fault_point!("endpoint-remove-begun");
+    let faults = &app.inner.faults;
     app.inner.routes.refresh(app.store(), &endpoint.id).await?;
+    faults.pass(FaultPoint::EndpointUnrouted)?;
     for deployment in &endpoint.spec.deployments {
         for key in app.inner.backend.revisions(deployment.id).await? {
             app.inner.backend.remove(&key).await?;
-            fault_point!("endpoint-revision-removed");
+            faults.pass(FaultPoint::EndpointRevisionRemoved)?;
         }
         app.inner.endpoints.disown(&deployment.id);
     }
@@ -88,15 +94,19 @@ async fn remove(app: &App, endpoint: &Endpoint) -> Result<After> {
             })
         })
         .await?;
+    faults.pass(FaultPoint::EndpointForgotten)?;
+    for wait in [Wait::Away, Wait::Rollout] {
+        app.inner.patience.end(endpoint.id, wait);
+    }
     Ok(After::Done)
 }
 
 /// One look at one endpoint.
-struct Step<'a> {
-    app: &'a App,
-    cluster: Uuid,
-    log: OperationLog,
-    endpoint: &'a Endpoint,
+pub(super) struct Step<'a> {
+    pub(super) app: &'a App,
+    compute: &'a Compute,
+    pub(super) log: OperationLog,
+    pub(super) endpoint: &'a Endpoint,
 }
 
 impl Step<'_> {
@@ -109,21 +119,34 @@ impl Step<'_> {
         if self.is_beyond_help() {
             return Ok(After::Done);
         }
-        let built = match self.environment(deployment).await? {
-            Ok(built) => built,
-            Err(failure) => {
-                self.log.line(&failure.message);
-                let status = DeploymentStatus {
-                    state: DeploymentState::Failed,
-                    failure: Some(failure.clone()),
-                    ..before
-                };
-                return self.fail(deployment, status, failure).await;
+        match &self.compute.observed {
+            Observed::Reached(_) => {}
+            Observed::NotYet => {
+                self.wait_for_compute().await?;
+                return Ok(After::Again(LOOK_AGAIN));
             }
+            // What serves goes on: only an attachment that never was is an end.
+            Observed::Failed { .. } if before.serving.is_some() => {}
+            Observed::Failed { failure, .. } => {
+                let failure = Failure::new(
+                    "ComputeFailed",
+                    format!(
+                        "compute `{}` is not there: {}",
+                        self.compute.name, failure.message
+                    ),
+                );
+                return self.fail(deployment, before, failure).await;
+            }
+        }
+        let built = match self.environment(deployment).await? {
+            Some(Ok(built)) => built,
+            Some(Err(failure)) => return self.fail(deployment, before, failure).await,
+            // A newer spec: its own signal has come.
+            None => return Ok(After::Done),
         };
-        fault_point!("endpoint-environment-built");
+        let faults = &self.app.inner.faults;
+        faults.pass(FaultPoint::EndpointEnvironmentBuilt)?;
         let ensured = self.ensure(deployment, &key, &built).await;
-        fault_point!("endpoint-ensured");
         let mut status = DeploymentStatus {
             environment: Some(built.digest),
             python: Some(built.python),
@@ -132,12 +155,10 @@ impl Step<'_> {
         };
         if let Err(BackendError::Refused { code, message }) = ensured {
             let failure = Failure::new(code, message);
-            self.log.line(&failure.message);
-            status.state = DeploymentState::Failed;
-            status.failure = Some(failure.clone());
             return self.fail(deployment, status, failure).await;
         }
         ensured?;
+        faults.pass(FaultPoint::EndpointEnsured)?;
         let Some(seen) = self.app.inner.backend.observe(&key).await? else {
             return Ok(After::Again(LOOK_AGAIN));
         };
@@ -156,8 +177,9 @@ impl Step<'_> {
                 return self.reached(deployment, status).await;
             }
         }
-        let age = self.app.now().duration_since(self.endpoint.modified_at);
-        match rollout(&seen, age.unsigned_abs()) {
+        let patience = &self.app.inner.patience;
+        let age = patience.age(self.endpoint.id, self.endpoint.generation, Wait::Rollout);
+        match rollout(&seen, age) {
             Rollout::Wait => {
                 if !self.has_ended() {
                     status.state = DeploymentState::Transitioning;
@@ -165,11 +187,13 @@ impl Step<'_> {
                 }
                 self.write(deployment, status, self.endpoint.status.observed.clone())
                     .await?;
+                faults.pass(FaultPoint::EndpointWaiting)?;
                 let routes = &self.app.inner.routes;
                 routes.refresh(self.app.store(), &self.endpoint.id).await?;
                 Ok(After::Again(LOOK_AGAIN))
             }
             Rollout::Serve => {
+                patience.end(self.endpoint.id, Wait::Rollout);
                 self.log.line(&format!(
                     "{} of {} replicas are ready; the service is healthy",
                     seen.ready(),
@@ -181,12 +205,11 @@ impl Step<'_> {
                 self.reached(deployment, status).await
             }
             Rollout::Fail(failure) => {
-                if !self.has_ended() {
-                    self.log.line(&failure.message);
-                    self.log_of_replica(&key).await;
-                }
-                status.state = DeploymentState::Failed;
-                status.failure = Some(failure.clone());
+                let failure = if self.has_ended() {
+                    failure
+                } else {
+                    with_log(failure, &self.log_of_replica(&key).await)
+                };
                 self.fail(deployment, status, failure).await?;
                 // It may still come up, for example when a disk has room again.
                 Ok(After::Again(LOOK_AGAIN * 15))
@@ -194,12 +217,54 @@ impl Step<'_> {
         }
     }
 
+    async fn wait_for_compute(&self) -> Result<()> {
+        let patience = &self.app.inner.patience;
+        let age = patience.age(self.endpoint.id, self.endpoint.generation, Wait::Rollout);
+        if age.is_zero() {
+            self.log.line(&format!(
+                "Waiting for compute `{}` to be ready",
+                self.compute.name
+            ));
+        }
+        Ok(())
+    }
+
+    /// What to do when somebody is away: try again, and after half an hour give up,
+    /// since a client is waiting for the operation's end.
+    async fn away(&self, deployment: &DeploymentSpec, error: StepError) -> Result<After> {
+        let why = match &error {
+            StepError::Backend(BackendError::Unavailable(why)) => why,
+            StepError::Core(wharf_core::Error::Unavailable { inside, .. }) => inside,
+            _ => return Err(error),
+        };
+        if self.has_ended() {
+            return Err(error);
+        }
+        let patience = &self.app.inner.patience;
+        let age = patience.age(self.endpoint.id, self.endpoint.generation, Wait::Away);
+        if age.is_zero() {
+            self.log.line(&format!("{error}: {why}; trying again"));
+        }
+        if age < LONGEST_ROLLOUT {
+            return Err(error);
+        }
+        let failure = Failure::new(
+            "Unavailable",
+            format!(
+                "{error} for {} minutes: {why}. Mend that and deploy again",
+                LONGEST_ROLLOUT.as_secs() / 60
+            ),
+        );
+        self.fail(deployment, self.status_of(deployment), failure)
+            .await
+    }
+
     fn status_of(&self, deployment: &DeploymentSpec) -> DeploymentStatus {
         let known = self.endpoint.status.deployments.get(&deployment.id);
         known.cloned().unwrap_or_default()
     }
 
-    fn has_ended(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         let observed = &self.endpoint.status.observed;
         observed.has_ended(self.endpoint.generation)
     }
@@ -211,61 +276,6 @@ impl Step<'_> {
             if *at >= self.endpoint.generation && failure.code.starts_with("Environment"))
     }
 
-    async fn environment(
-        &self,
-        deployment: &DeploymentSpec,
-    ) -> Result<std::result::Result<BuiltEnvironment, Failure>> {
-        self.say(BUILD).await?;
-        let spec = &deployment.template.environment;
-        let failure = match self.app.inner.environments.build(spec, &self.log).await {
-            Ok(built) => {
-                for notice in &built.notices {
-                    self.log.line(notice);
-                }
-                self.log.line(&format!(
-                    "Environment ready: Python {}",
-                    built.python_version
-                ));
-                self.say(DEPLOY).await?;
-                return Ok(Ok(built));
-            }
-            Err(EnvironmentError::Refused(details)) => Failure {
-                details: details.clone(),
-                ..Failure::new(
-                    "EnvironmentRefused",
-                    wharf_core::finding::Findings(&details).to_string(),
-                )
-            },
-            Err(EnvironmentError::Failed { step, message }) => Failure::new(
-                "EnvironmentBuildFailed",
-                format!("the environment could not be built ({step}): {message}"),
-            ),
-            Err(EnvironmentError::Unavailable(inside)) => {
-                return Err(wharf_core::Error::Unavailable {
-                    what: "the environment builder",
-                    inside,
-                }
-                .into());
-            }
-        };
-        Ok(Err(failure))
-    }
-
-    /// Names the step on the open operations, for clients that poll.
-    async fn say(&self, step: &'static str) -> Result<()> {
-        if self.log.operations.is_empty() {
-            return Ok(());
-        }
-        let key = self.endpoint.id;
-        self.app
-            .store()
-            .write::<_, StoreError, _>(move |txn| {
-                Box::pin(async move { txn.operation_step(&key, step).await })
-            })
-            .await?;
-        Ok(())
-    }
-
     async fn ensure(
         &self,
         deployment: &DeploymentSpec,
@@ -274,7 +284,7 @@ impl Step<'_> {
     ) -> std::result::Result<(), BackendError> {
         let workload = Workload {
             key: key.clone(),
-            cluster: self.cluster,
+            cluster: self.compute.spec.cluster,
             service_name: self.endpoint.name.to_string(),
             template: deployment.template.clone(),
             scaling: deployment.scaling,
@@ -285,12 +295,14 @@ impl Step<'_> {
         self.app.inner.backend.ensure(&workload).await
     }
 
-    async fn log_of_replica(&self, key: &WorkloadKey) {
-        if let Ok(text) = self.app.inner.backend.logs(key, FAILURE_LINES).await {
-            for line in text.lines() {
-                self.log.line(line);
-            }
+    /// The last lines of a replica's log, which also go to who waits.
+    async fn log_of_replica(&self, key: &WorkloadKey) -> String {
+        let logs = self.app.inner.backend.logs(key, FAILURE_LINES).await;
+        let text = logs.unwrap_or_default();
+        for line in text.lines() {
+            self.log.line(line);
         }
+        text
     }
 
     /// Gives the traffic to what `status` says serves, writes that the generation is
@@ -300,6 +312,7 @@ impl Step<'_> {
         deployment: &DeploymentSpec,
         status: DeploymentStatus,
     ) -> Result<After> {
+        let faults = &self.app.inner.faults;
         let is_new_route = self.status_of(deployment).serving != status.serving;
         if is_new_route || !self.has_ended() {
             // The route first: whoever sees the operation's end can score.
@@ -309,40 +322,55 @@ impl Step<'_> {
                 self.endpoint.status.observed.clone(),
             )
             .await?;
-            fault_point!("endpoint-serving-written");
+            faults.pass(FaultPoint::EndpointServingWritten)?;
             let routes = &self.app.inner.routes;
             routes.refresh(self.app.store(), &self.endpoint.id).await?;
-            fault_point!("endpoint-routed");
+            faults.pass(FaultPoint::EndpointRouted)?;
         }
         let serving = status.serving.clone();
         let observed = Observed::Reached(self.endpoint.generation);
         if !self.write(deployment, status, observed).await? {
             return Ok(After::Done);
         }
-        fault_point!("endpoint-reached-written");
+        faults.pass(FaultPoint::EndpointReachedWritten)?;
         for key in self.app.inner.backend.revisions(deployment.id).await? {
             if serving
                 .as_ref()
                 .is_none_or(|serving| serving.workload != key)
             {
                 self.app.inner.backend.remove(&key).await?;
-                fault_point!("endpoint-old-revision-removed");
+                faults.pass(FaultPoint::EndpointOldRevisionRemoved)?;
             }
         }
         Ok(After::Done)
     }
 
+    /// This generation cannot be reached, and why; what served before goes on.
     async fn fail(
         &self,
         deployment: &DeploymentSpec,
-        status: DeploymentStatus,
+        mut status: DeploymentStatus,
         failure: Failure,
     ) -> Result<After> {
-        let observed = Observed::Failed {
-            at: self.endpoint.generation,
-            failure,
+        status.state = DeploymentState::Failed;
+        let observed = if self.has_ended() {
+            self.endpoint.status.observed.clone()
+        } else {
+            self.log.line(&failure.message);
+            status.failure = Some(failure.clone());
+            Observed::Failed {
+                at: self.endpoint.generation,
+                failure,
+            }
         };
         self.write(deployment, status, observed).await?;
+        self.app
+            .inner
+            .faults
+            .pass(FaultPoint::EndpointFailureWritten)?;
+        for wait in [Wait::Away, Wait::Rollout] {
+            self.app.inner.patience.end(self.endpoint.id, wait);
+        }
         // Authentication and keys apply although the new revision does not serve.
         let routes = &self.app.inner.routes;
         routes.refresh(self.app.store(), &self.endpoint.id).await?;

@@ -6,14 +6,19 @@
 //! safe to repeat.
 //!
 //! - [`wake`]: which keys are due, and the loop over them
-//! - [`compute`]: attach, detach; [`endpoint`]: environment, replicas, route
+//! - [`compute`]: attach, detach; [`endpoint`]: replicas and route, after their
+//!   [`environment`]
 //! - [`decide`]: the pure decision of an endpoint's next step
-//! - [`log`]: lines for whoever waits
+//! - [`patience`]: how long something has been waited for
+//! - [`fault`]: where tests stop it; [`log`]: lines for whoever waits
 
 mod compute;
 pub(crate) mod decide;
 mod endpoint;
+mod environment;
+mod fault;
 mod log;
+mod patience;
 mod wake;
 
 use std::time::Duration;
@@ -21,6 +26,8 @@ use std::time::Duration;
 use tokio::sync::{broadcast::error::RecvError, watch};
 use wharf_core::Error;
 
+pub(crate) use fault::{FaultPoint, Faults};
+pub(crate) use patience::Patience;
 pub(crate) use wake::Wake;
 
 use crate::App;
@@ -45,9 +52,9 @@ pub(crate) enum StepError {
     #[error("{0}")]
     Backend(#[from] wharf_core::backend::BackendError),
     /// Stopped on purpose at a fault point of a test.
-    #[error("stopped at {0}")]
-    #[cfg_attr(not(test), expect(dead_code, reason = "made by fault points in tests"))]
-    Stopped(&'static str),
+    #[cfg(any(test, feature = "testing"))]
+    #[error("stopped at {0:?}")]
+    Stopped(FaultPoint),
 }
 
 impl From<wharf_store::StoreError> for StepError {
@@ -55,15 +62,6 @@ impl From<wharf_store::StoreError> for StepError {
         Self::Core(error.into())
     }
 }
-
-/// Stops here when a test says so, as a kill would; nothing otherwise.
-macro_rules! fault_point {
-    ($name:literal) => {
-        #[cfg(test)]
-        fail::fail_point!($name, |_| Err($crate::reconcile::StepError::Stopped($name)));
-    };
-}
-pub(crate) use fault_point;
 
 /// Runs all reconcilers until `shutdown` turns true.
 pub(crate) async fn run(app: &App, shutdown: watch::Receiver<bool>) {

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     future::Future,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -29,7 +29,28 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(crate) struct Wake {
     woken: Mutex<HashSet<Uuid>>,
     owners: Mutex<HashMap<Uuid, Uuid>>,
+    followers: Mutex<HashMap<Uuid, Arc<Notify>>>,
     notify: Notify,
+}
+
+/// Tells a step under way that its key was woken again.
+pub(crate) struct Follower<'a> {
+    wake: &'a Wake,
+    key: Uuid,
+    notify: Arc<Notify>,
+}
+
+impl Follower<'_> {
+    /// Returns when the key is woken, also when that was since the last return.
+    pub(crate) async fn woken(&self) {
+        self.notify.notified().await;
+    }
+}
+
+impl Drop for Follower<'_> {
+    fn drop(&mut self) {
+        lock(&self.wake.followers).remove(&self.key);
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -90,7 +111,21 @@ impl Wake {
     /// Asks for a look at `key` soon.
     pub(crate) fn wake(&self, key: Uuid) {
         lock(&self.woken).insert(key);
+        if let Some(follower) = lock(&self.followers).get(&key) {
+            follower.notify_one();
+        }
         self.notify.notify_one();
+    }
+
+    /// Follows a key whose step is under way; there is never more than one.
+    pub(crate) fn follow(&self, key: Uuid) -> Follower<'_> {
+        let notify = Arc::new(Notify::new());
+        lock(&self.followers).insert(key, Arc::clone(&notify));
+        Follower {
+            wake: self,
+            key,
+            notify,
+        }
     }
 
     /// Remembers that what happens to `part` concerns `key`.
@@ -184,10 +219,7 @@ fn ended_step(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    };
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
 

@@ -73,16 +73,16 @@ impl World {
         let folder = self.scratch.path();
         let seal = SealKey::new(&[3; 32]).expect("a key for seals");
         let mut settings = AppSettings {
-            clock: self.clock.clone(),
+            clock: Arc::<ManualClock>::clone(&self.clock),
             store: Store::open(&folder.join("wharf.db"), seal)
                 .await
                 .expect("the store opens"),
             blobs: BlobStore::open(&folder.join("blobs")).expect("blobs"),
             logs: OperationLogs::open(&folder.join("operations")).expect("logs"),
-            backend: self.backend.clone(),
+            backend: Arc::<FakeBackend>::clone(&self.backend),
             backend_changes: self.backend.sender(),
-            provider: self.provider.clone(),
-            environments: self.environments.clone(),
+            provider: Arc::<FakeProvider>::clone(&self.provider),
+            environments: Arc::<FakeEnvironments>::clone(&self.environments),
             token_key: TokenKey::from_pkcs8(&self.token_key).expect("the key"),
             token_lifetime: Duration::from_secs(3_600),
             sas_key: [7; 32],
