@@ -38,6 +38,7 @@ mod patience;
 mod queue;
 mod replica;
 mod respond;
+mod room;
 mod scaler;
 mod settings;
 mod source;

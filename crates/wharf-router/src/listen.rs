@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -24,6 +24,7 @@ use crate::{
     error::StartError,
     metrics::Counters,
     patience::Patient,
+    room::{Place, Room},
     scaler::{self, Scaler},
     settings::Limits,
     source::memory,
@@ -149,15 +150,15 @@ async fn accept(
     mut stop: Stop,
     alive: mpsc::Sender<()>,
 ) {
-    let room = Arc::new(Semaphore::new(shared.limits.connections));
+    let room = Room::new(&shared.limits);
     let mut watched = stop.clone();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = watched.draining() => return,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, from) = match accepted {
+            Ok((stream, address)) => (stream, address.ip()),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::select! {
@@ -166,7 +167,7 @@ async fn accept(
                 }
             }
         };
-        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+        let Some(place) = room.enter(from) else {
             shared.counters.connection_refused();
             continue;
         };
@@ -176,7 +177,7 @@ async fn accept(
             acceptor.clone(),
             Arc::clone(&shared),
             stop.clone(),
-            (permit, alive.clone()),
+            (place, alive.clone()),
         ));
     }
 }
@@ -186,7 +187,7 @@ async fn connection(
     acceptor: TlsAcceptor,
     shared: Arc<Shared>,
     mut stop: Stop,
-    _counted: (OwnedSemaphorePermit, mpsc::Sender<()>),
+    _counted: (Place, mpsc::Sender<()>),
 ) {
     // Answers are written at once; small ones must not wait for more.
     let _ = stream.set_nodelay(true);

@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections at once; a further one is closed without an answer.
     pub connections: usize,
+    /// Connections at once from one address.
+    pub connections_per_address: usize,
     /// Time to finish the TLS handshake.
     pub handshake: Duration,
     /// Time to send the head of a request; also how long a connection may idle.
@@ -55,6 +57,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            connections_per_address: 1_000,
             handshake: Duration::from_secs(10),
             head_time: Duration::from_secs(10),
             headers: 100,

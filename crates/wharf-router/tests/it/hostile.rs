@@ -350,24 +350,127 @@ async fn connections_are_bounded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_address_cannot_take_all_connections() {
+    let model = Model::start("a");
+    let router = TestRouter::with(
+        vec![model.replica.clone()],
+        |_| (),
+        |limits| {
+            limits.connections_per_address = 1;
+        },
+    )
+    .await;
+    let mut first = router.client().await;
+    let mut second = TcpStream::connect(router.handle.local_addr())
+        .await
+        .unwrap();
+    let read = within("close", second.read(&mut [0; 1])).await;
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    // Another address of the loopback network.
+    let other = tokio::net::TcpSocket::new_v4().unwrap();
+    other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = other.connect(router.handle.local_addr()).await.unwrap();
+    other.write_all(b"no TLS").await.unwrap();
+    let count = within("alert", other.read(&mut [0; 16])).await.unwrap();
+    assert!(count > 0, "it was let in and told that this is no TLS");
+    assert_eq!(first.ask(score("")).await.status, 200);
+}
+
+/// The start of an HTTP/2 connection, with the client's settings.
+fn preface(settings: &[u8]) -> Vec<u8> {
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    frame(&mut bytes, 4, 0, 0, settings);
+    bytes
+}
+
+fn frame(bytes: &mut Vec<u8>, kind: u8, flags: u8, id: u32, payload: &[u8]) {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    bytes.extend_from_slice(&length[1..]);
+    bytes.extend_from_slice(&[kind, flags]);
+    bytes.extend_from_slice(&id.to_be_bytes());
+    bytes.extend_from_slice(payload);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_without_an_end_end_the_connection() {
+    let model = Model::start("a");
+    let router = TestRouter::iris(&[&model], |_| ()).await;
+    // CONTINUATION for ever; DATA for a stream that was never opened; a bad HPACK
+    // index; a head that grows beyond the limit by repeating an indexed field.
+    let mut continued = preface(&[]);
+    frame(&mut continued, 1, 0, 1, b"\x82\x87\x84\x41\x01a");
+    for _ in 0..20_000 {
+        frame(&mut continued, 9, 0, 1, b"\x00\x01a\x01b");
+    }
+    let mut unopened = preface(&[]);
+    frame(&mut unopened, 0, 0, 1, b"data");
+    let mut index = preface(&[]);
+    frame(&mut index, 1, 5, 1, b"\xff\xff\xff\xff\x0f");
+    for (name, bytes) in [
+        ("continuation", continued),
+        ("unopened", unopened),
+        ("index", index),
+    ] {
+        let mut stream = router.tls(&["h2"]).await;
+        let _ = stream.write_all(&bytes).await;
+        let _ = stream.flush().await;
+        let mut answer = Vec::new();
+        let _ = within(name, stream.read_to_end(&mut answer)).await;
+        assert_eq!(router.ask(score("")).await.status, 200, "{name}");
+    }
+    assert_eq!(model.count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_unpacks_to_much_is_refused() {
+    let model = Model::start("a");
+    let router = TestRouter::iris(&[&model], |_| ()).await;
+    let mut stream = router.tls(&["h2"]).await;
+    let mut bytes = preface(&[]);
+    let mut block = b"\x82\x87\x84\x41\x01a".to_vec();
+    // One field of 3,000 bytes for the table, then its index again and again.
+    block.extend_from_slice(b"\x40\x01a\x7f\xb9\x16");
+    block.extend_from_slice(&[b'v'; 3000]);
+    block.extend_from_slice(&[0xbe; 10_000]);
+    frame(&mut bytes, 1, 5, 1, &block);
+    stream.write_all(&bytes).await.unwrap();
+    stream.flush().await.unwrap();
+    // 431 on the stream, or the end of the connection; never a long wait.
+    let mut answer = [0; 4096];
+    let mut seen = Vec::new();
+    let refused = async {
+        loop {
+            match stream.read(&mut answer).await {
+                Ok(0) | Err(_) => return,
+                Ok(count) => seen.extend_from_slice(&answer[..count]),
+            }
+            // A HEADERS frame (kind 1) or GOAWAY (7) or RST_STREAM (3).
+            let mut rest = &seen[..];
+            while rest.len() >= 9 {
+                let length = u32::from_be_bytes([0, rest[0], rest[1], rest[2]]) as usize;
+                if matches!(rest[3], 1 | 3 | 7) {
+                    return;
+                }
+                rest = rest.get(9 + length..).unwrap_or_default();
+            }
+        }
+    };
+    within("refusal", refused).await;
+    assert_eq!(router.ask(score("")).await.status, 200);
+    assert_eq!(model.count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn streams_that_are_opened_and_reset_cost_the_connection_only() {
     let model = Model::start("a");
     let router = TestRouter::iris(&[&model], |_| ()).await;
     let mut stream = router.tls(&["h2"]).await;
-    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    let mut frame = |kind: u8, flags: u8, id: u32, payload: &[u8]| {
-        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        bytes.extend_from_slice(&length[1..]);
-        bytes.extend_from_slice(&[kind, flags]);
-        bytes.extend_from_slice(&id.to_be_bytes());
-        bytes.extend_from_slice(payload);
-    };
-    frame(4, 0, 0, &[]);
+    let mut bytes = preface(&[]);
     for number in 0..2000u32 {
         let id = 2 * number + 1;
         // :method GET, :scheme https, :path /, an :authority of one letter.
-        frame(1, 5, id, b"\x82\x87\x84\x41\x01a");
-        frame(3, 0, id, &8u32.to_be_bytes());
+        frame(&mut bytes, 1, 5, id, b"\x82\x87\x84\x41\x01a");
+        frame(&mut bytes, 3, 0, id, &8u32.to_be_bytes());
     }
     let _ = stream.write_all(&bytes).await;
     let mut answer = Vec::new();
