@@ -1,3 +1,93 @@
-//! The `wharf` binary.
+//! The `wharf` binary: reads what it is told, builds the parts, joins them.
+//!
+//! - [`server`]: the whole system on one machine
+//!   - what it is told: [`config`]; its state: [`data_dir`], [`durable`], [`keys`],
+//!     [`certificates`], [`ports`]
+//!   - its edges: [`tls`], [`blob_host`], [`sign_in_files`], [`ready`],
+//!     [`replicas`], [`passed_on`], [`signals`], [`telemetry`]
+//! - [`scorer`]: one replica
+//! - everything else is `wharf-cli`
 
-fn main() {}
+mod blob_host;
+mod certificates;
+mod config;
+mod data_dir;
+mod durable;
+mod error;
+mod keys;
+mod passed_on;
+mod ports;
+mod ready;
+mod replicas;
+mod scorer;
+mod server;
+mod sign_in_files;
+mod signals;
+mod telemetry;
+mod tls;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use wharf_cli::Printer;
+
+use crate::{config::ServerArgs, error::StartError, scorer::ScorerArgs};
+
+const EXAMPLES: &str = "\
+Examples:
+  wharf server                      run Wharf on this machine
+  eval \"$(wharf env)\"               point this shell's SDKs, az and kubectl at it
+  wharf exec -- python train.py     the same for one program
+  wharf doctor                      find out what is missing, and what to do";
+
+/// Ties Kubernetes clusters to an ML workspace and serves models on them.
+#[derive(Parser)]
+#[command(name = "wharf", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Server(Box<ServerArgs>),
+    #[command(hide = true)]
+    Scorer(ScorerArgs),
+    #[command(flatten)]
+    Shell(wharf_cli::Command),
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Scorer(args) => scorer::run(&args),
+        Command::Server(args) => match serve(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+                Printer::new(&mut out, &mut err).error(&error, error.hint().as_deref());
+                ExitCode::FAILURE
+            }
+        },
+        Command::Shell(command) => {
+            let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+            ExitCode::from(wharf_cli::run(
+                command,
+                &mut Printer::new(&mut out, &mut err),
+            ))
+        }
+    }
+}
+
+fn serve(args: &ServerArgs) -> Result<(), StartError> {
+    telemetry::start(&args.log, args.log_format)?;
+    // The first of several to install one wins, and all are the same.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::Part(format!("threads: {error}")))?;
+    let result = runtime.block_on(server::run(args));
+    // Without waiting for threads that still read a file or look a name up.
+    runtime.shutdown_background();
+    result
+}

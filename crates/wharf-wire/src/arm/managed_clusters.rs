@@ -68,6 +68,19 @@ pub fn parse(document: Value) -> Result<ClusterRequest, Vec<Finding>> {
     }
 }
 
+/// The body of an import.
+pub fn import(kubeconfig: &Secret) -> Value {
+    serde_json::json!({"properties": {"importProfile": {"kubeconfig": kubeconfig.reveal()}}})
+}
+
+/// Where the clusters of a subscription, or of one of its groups, are listed.
+pub fn list_path(subscription: &str, group: Option<&str>) -> String {
+    let group = group.map_or_else(String::new, |group| format!("/resourceGroups/{group}"));
+    format!(
+        "/subscriptions/{subscription}{group}/providers/Microsoft.ContainerService/managedClusters"
+    )
+}
+
 /// A managed cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cluster {
@@ -302,6 +315,13 @@ mod tests {
         let read = request.kubeconfig.expect("a kubeconfig");
         assert_eq!(read.reveal(), kubeconfig);
         assert_eq!(Value::Object(request.extra), json!({"zones": ["1"]}));
+    }
+
+    #[test]
+    fn what_an_import_sends_is_what_is_read() {
+        let secret = Secret::new("apiVersion: v1\n");
+        let request = parse(import(&secret)).expect("a good request");
+        assert_eq!(request.kubeconfig, Some(secret));
     }
 
     #[test]

@@ -1,0 +1,20 @@
+//! What can be typed.
+
+use clap::Subcommand;
+
+use crate::{cluster::ClusterArgs, doctor::DoctorArgs, env::EnvArgs, exec::ExecArgs};
+
+/// The commands of a person's shell.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print the variables that point SDKs, az and kubectl at Wharf
+    Env(EnvArgs),
+    /// Run a program with the variables of `wharf env`
+    Exec(ExecArgs),
+    /// Find out what is missing on this machine, and what to do about it
+    Doctor(DoctorArgs),
+    /// Tell Wharf of Kubernetes clusters, and look at those that it knows
+    Cluster(ClusterArgs),
+    /// Print the version
+    Version,
+}

@@ -1,0 +1,264 @@
+//! `wharf server`: builds the parts and joins them.
+//!
+//! ```text
+//!  data directory, keys, certificates ─▶ listeners bound ─▶ store, blobs, logs
+//!     ─▶ local cluster (adopts its replicas) ─▶ App ─▶ router (full table first)
+//!     ─▶ reconcilers, control plane ─▶ asked from outside ─▶ "ready"
+//! ```
+
+use std::{io::Write as _, path::Path, sync::Arc, time::Duration};
+
+use tokio::{sync::watch, task::JoinSet, time::timeout};
+use wharf_api::{Api, ApiSettings};
+use wharf_cli::AdminFile;
+use wharf_cluster::{LocalBackend, LocalProvider, LocalSettings, UvEnvironments, UvSettings};
+use wharf_control::{App, AppSettings, bootstrap::Bootstrap};
+use wharf_core::clock::{Clock, SystemClock};
+use wharf_router::{Router, RouterHandle, RouterSettings};
+use wharf_store::{BlobStore, OperationLogs, SealKey, Store};
+
+use crate::{
+    blob_host::{self, Resolved},
+    certificates::{self, Authority},
+    config::{ServerArgs, url},
+    data_dir::LockedDataDir,
+    error::StartError,
+    keys::Keys,
+    passed_on,
+    ports::Listeners,
+    ready,
+    replicas::LocalScaler,
+    sign_in_files,
+    signals::StopSignals,
+    tls::ServerCertificate,
+};
+
+/// The file that names are looked up in before DNS.
+const HOSTS: &str = "/etc/hosts";
+/// Time to end reconciler steps and to close the store, beyond the time that
+/// requests in flight get.
+const CLOSING: Duration = Duration::from_secs(10);
+
+/// Runs until a signal; a second one ends it at once.
+pub(crate) async fn run(args: &ServerArgs) -> Result<(), StartError> {
+    let mut signals = StopSignals::listen()?;
+    let starting = Server::start(args);
+    let mut server = tokio::select! {
+        started = starting => started?,
+        name = signals.next() => {
+            tracing::info!(signal = name, "ended while starting; the next start goes on from here");
+            return Ok(());
+        }
+    };
+    let name = tokio::select! {
+        name = signals.next() => name,
+        Some(_) = server.parts.join_next() => {
+            // A part that panicked said so in the log.
+            return Err(StartError::Part("a part of the server ended by itself".to_owned()));
+        }
+    };
+    tracing::info!(
+        signal = name,
+        "stopping; replicas go on, a second signal ends at once"
+    );
+    tokio::select! {
+        () = server.stop(args.drain()) => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        _ = signals.next() => Err(StartError::Hurried),
+    }
+}
+
+/// Everything that runs.
+struct Server {
+    router: RouterHandle,
+    shutdown: watch::Sender<bool>,
+    /// The control plane and the reconcilers; they end by `shutdown`.
+    parts: JoinSet<()>,
+    /// Ends with the server.
+    _background: JoinSet<()>,
+    store: Store,
+    /// Dropped last: the lock on the directory.
+    _dir: LockedDataDir,
+}
+
+impl Server {
+    async fn start(args: &ServerArgs) -> Result<Self, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let host = args.public_host()?;
+        let scoring = args.scoring_listen()?;
+        let home = args.home.data_dir();
+        let home = home.map_err(|error| StartError::Domain(error.to_string()))?;
+        let dir = LockedDataDir::open(&home)?;
+        let keys = Keys::open(dir.dir())?;
+        let authority = Authority::open(dir.dir(), clock.now())?;
+        let ca_pem = authority.pem().to_owned();
+        let names = certificates::names(&host, &blob_host::blob_host(&host));
+        let leaf = dir.dir().leaf();
+        let certificate = ServerCertificate::open(authority, leaf, names, Arc::clone(&clock))?;
+        let tls = Arc::new(certificate.config()?);
+        let bundled = sign_in_files::write_ca_bundle(dir.dir(), &ca_pem)?;
+        if bundled.is_none() {
+            tracing::warn!(
+                "this system has no bundle of CAs: clients will trust this server alone; install \
+                 the package `ca-certificates`"
+            );
+        }
+        let listeners = Listeners::bind(args.listen, scoring, &dir.path("ports.json")).await?;
+        let public_url = url(&host, listeners.ports.control);
+        let secret = keys.administrator.clone();
+
+        let seal = SealKey::new(&keys.seal)?;
+        let store = Store::open(&dir.dir().database(), seal).await?;
+        let blobs = BlobStore::open(&dir.path("blobs"))?;
+        let backend = local_backend(&dir, &blobs).await?;
+        let settings = AppSettings {
+            clock,
+            store: store.clone(),
+            blobs,
+            logs: OperationLogs::open(&dir.path("operation-logs"))?,
+            backend: Arc::<LocalBackend>::clone(&backend),
+            backend_changes: backend.change_sender(),
+            provider: Arc::new(LocalProvider::new(dir.path("replicas"))),
+            environments: environments(args, &dir)?,
+            token_key: keys.token,
+            token_lifetime: Duration::from_secs(args.token_lifetime),
+            sas_key: keys.sas,
+            scoring_url: url(&host, listeners.ports.scoring),
+            largest_blob: args.largest_upload << 20,
+        };
+        let bootstrap = Bootstrap {
+            administrator_secret: secret.clone(),
+            ..Bootstrap::default()
+        };
+        let app = App::open(settings, bootstrap).await?;
+        let administrator = app.administrator().clone();
+
+        let addresses = (address(&listeners.control)?, address(&listeners.scoring)?);
+        let router = RouterSettings {
+            listener: listeners.scoring,
+            tls: Arc::clone(&tls),
+            limits: args.router_limits(),
+        };
+        let scaler = Arc::new(LocalScaler(Arc::clone(&backend)));
+        let router = Router::start(router, app.routes(), backend.replicas(), scaler)
+            .map_err(|error| StartError::Part(format!("the router: {error}")))?;
+        let (shutdown, stopping) = watch::channel(false);
+        let mut parts = JoinSet::new();
+        let reconciling = app.clone();
+        let stopped = stopping.clone();
+        parts.spawn(async move { reconciling.reconcile(stopped).await });
+        let api = Api::new(ApiSettings {
+            app,
+            public_url: public_url.clone(),
+            limits: args.api_limits(),
+        });
+        parts.spawn(api.serve(listeners.control, tls, stopping));
+        let mut background = JoinSet::new();
+        background.spawn(certificate.keep_fresh());
+
+        let name = blob_host::ensure(&host, Path::new(HOSTS), !args.no_hosts_entry).await;
+        ready::check(&ca_pem, &host, addresses.0, addresses.1).await?;
+        let admin = AdminFile {
+            tenant_id: administrator.tenant.to_string(),
+            subscription_id: administrator.subscription.to_string(),
+            resource_group: administrator.resource_group,
+            workspace_name: administrator.workspace,
+            client_id: administrator.client_id.to_string(),
+            client_secret: secret,
+            server_url: public_url.clone(),
+            ca_file: dir.dir().ca(),
+        };
+        sign_in_files::write_sign_in(dir.dir(), &admin)?;
+        say_ready(&public_url, &host, &name);
+        Ok(Self {
+            router,
+            shutdown,
+            parts,
+            _background: background,
+            store,
+            _dir: dir,
+        })
+    }
+
+    /// Accepts nothing new, lets what runs end, closes the store.
+    async fn stop(mut self, drain: Duration) {
+        self.shutdown.send_replace(true);
+        let parts = async { while self.parts.join_next().await.is_some() {} };
+        let stopped = async { tokio::join!(parts, self.router.stop()) };
+        if timeout(drain + CLOSING, stopped).await.is_err() {
+            tracing::warn!("not everything ended in time; what was acknowledged is kept");
+        }
+        if timeout(CLOSING, self.store.close()).await.is_err() {
+            tracing::warn!("the store is still being read");
+        }
+    }
+}
+
+async fn local_backend(
+    dir: &LockedDataDir,
+    blobs: &BlobStore,
+) -> Result<Arc<LocalBackend>, StartError> {
+    let program = std::env::current_exe()
+        .map_err(|error| StartError::Part(format!("this program cannot be found: {error}")))?;
+    let settings = LocalSettings {
+        root: dir.path("replicas"),
+        socket_dir: dir.path("sockets"),
+        scorer_program: program,
+        content: Arc::new(blobs.clone()),
+        environment: passed_on::to_replicas(),
+    };
+    LocalBackend::start(settings)
+        .await
+        .map_err(|error| StartError::Part(format!("the local cluster: {error}")))
+}
+
+fn environments(args: &ServerArgs, dir: &LockedDataDir) -> Result<Arc<UvEnvironments>, StartError> {
+    let mut settings = UvSettings::new(dir.path("environments"));
+    settings.uv.clone_from(&args.uv);
+    settings.environment = passed_on::to_builders();
+    settings.policy.strict_python = args.strict_python;
+    settings.policy.allow_source_builds = args.allow_source_builds;
+    settings.policy.host_python.clone_from(&args.host_python);
+    UvEnvironments::new(settings)
+        .map(Arc::new)
+        .map_err(|error| StartError::Part(format!("the environments: {error}")))
+}
+
+fn address(listener: &tokio::net::TcpListener) -> Result<std::net::SocketAddr, StartError> {
+    listener
+        .local_addr()
+        .map_err(|error| StartError::Part(format!("a listener has no address: {error}")))
+}
+
+/// What the person at the shell sees. Whoever waits for the line reads it from
+/// standard output; all else is in the log.
+fn say_ready(public_url: &str, host: &str, name: &Resolved) {
+    let mut text = String::new();
+    let blob_host = blob_host::blob_host(host);
+    match name {
+        Resolved::Yes => {}
+        Resolved::Added(line) => {
+            tracing::info!(line, "added a line to {HOSTS}");
+            text.push_str(&format!(
+                "Added `{line}` to {HOSTS}: uploads go to `{blob_host}`\n"
+            ));
+        }
+        Resolved::No(advice) => {
+            tracing::warn!(
+                advice,
+                "`{blob_host}` does not resolve: uploads of models will fail"
+            );
+            text.push_str(&format!(
+                "`{blob_host}` does not resolve: uploads of models will fail. This mends it:\n  \
+                 {advice}\n"
+            ));
+        }
+    }
+    text.push_str(&format!("Wharf is ready at {public_url}\n"));
+    tracing::info!(url = public_url, "ready");
+    let mut out = std::io::stdout();
+    // A closed standard output is no reason not to serve.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
