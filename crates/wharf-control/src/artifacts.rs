@@ -6,19 +6,29 @@ use wharf_core::{
     workspace::{Caller, Workspace, WorkspacePath},
 };
 
-use crate::{App, Listed, Page, places::find_workspace};
+use crate::{App, Listed, Page, models::MOST_FILES, places::find_workspace};
 
 impl App {
     /// Announces uploads; announcing one again is fine. Answers in the same order.
     ///
     /// # Errors
-    /// [`wharf_core::Error::NotFound`] for the workspace.
+    /// [`wharf_core::Error::NotFound`] for the workspace;
+    /// [`wharf_core::Error::Invalid`] for more than 10,000 at once.
     pub async fn artifact_reserve(
         &self,
         _caller: &Caller,
         path: &WorkspacePath,
         artifacts: &[ArtifactPath],
     ) -> Result<(Workspace, Vec<Artifact>)> {
+        if artifacts.len() > MOST_FILES as usize {
+            return Err(Error::invalid(
+                "paths",
+                format!(
+                    "has {} entries; at most {MOST_FILES} are allowed at once",
+                    artifacts.len()
+                ),
+            ));
+        }
         let path = path.clone();
         let artifacts = artifacts.to_vec();
         let now = self.now();

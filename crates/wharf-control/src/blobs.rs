@@ -148,7 +148,7 @@ impl App {
         let mut content_type = headers
             .content_type
             .unwrap_or_else(|| "application/octet-stream".to_owned());
-        content_type.truncate(LONGEST_CONTENT_TYPE);
+        content_type.truncate(content_type.floor_char_boundary(LONGEST_CONTENT_TYPE));
         let content = Content {
             digest: stored.digest,
             size: stored.size,

@@ -225,6 +225,9 @@ pub const DEFAULT_AGENT_COUNT: u32 = 3;
 pub const MOST_AGENTS: u32 = 5000;
 
 const INNER: &str = "properties.properties.";
+/// Our own limits on free text, in bytes; Azure documents none.
+const LONGEST_LOCATION: usize = 128;
+const LONGEST_DESCRIPTION: usize = 4_096;
 
 impl ComputeRequest {
     /// Checks everything that can be told from the request alone, adding each
@@ -334,6 +337,26 @@ impl ComputeRequest {
                 None
             });
         check_labels(self.tags.as_ref(), findings);
+        for (field, text, longest) in [
+            ("location", &self.location, LONGEST_LOCATION),
+            (
+                "properties.computeLocation",
+                &self.compute_location,
+                LONGEST_LOCATION,
+            ),
+            (
+                "properties.description",
+                &self.description,
+                LONGEST_DESCRIPTION,
+            ),
+        ] {
+            if text.as_ref().is_some_and(|text| text.len() > longest) {
+                findings.push(Finding::new(
+                    field,
+                    format!("must have at most {longest} bytes"),
+                ));
+            }
+        }
         (findings.len() == before).then_some(CheckedCompute {
             purpose,
             agent_count,

@@ -31,6 +31,24 @@ pub(super) fn first_keys(request: &EndpointRequest) -> Result<EndpointKeys> {
     })
 }
 
+/// Keys that a client chose for an endpoint that is there.
+#[derive(Default)]
+pub(super) struct ChosenKeys {
+    pub(super) primary: Option<Secret>,
+    pub(super) secondary: Option<Secret>,
+}
+
+impl ChosenKeys {
+    /// The keys with what was chosen; `None` when that changes nothing.
+    pub(super) fn over(self, known: &EndpointKeys) -> Option<EndpointKeys> {
+        let keys = EndpointKeys {
+            primary: self.primary.unwrap_or_else(|| known.primary.clone()),
+            secondary: self.secondary.unwrap_or_else(|| known.secondary.clone()),
+        };
+        (keys != *known).then_some(keys)
+    }
+}
+
 impl App {
     /// The endpoint's keys.
     ///

@@ -14,7 +14,7 @@ use wharf_core::{
 };
 use wharf_store::Txn;
 
-use super::keys::first_keys;
+use super::keys::{ChosenKeys, first_keys};
 use crate::{App, Written, places::find_workspace};
 
 fn conflict(name: &str, why: &str) -> Error {
@@ -94,7 +94,7 @@ async fn update(
     txn: &mut Txn,
     known: &Endpoint,
     spec: EndpointSpec,
-    keys: Option<EndpointKeys>,
+    chosen: ChosenKeys,
     now: Timestamp,
 ) -> Result<Written<Endpoint>> {
     check_compute(txn, &spec).await?;
@@ -105,7 +105,9 @@ async fn update(
     {
         return Err(changed(known.name.as_str()));
     }
-    if let Some(keys) = keys {
+    if let Some(keys) = txn.endpoint_keys(&known.id).await?
+        && let Some(keys) = chosen.over(&keys)
+    {
         txn.endpoint_keys_put(&known.id, &keys).await?;
     }
     let operation = operation(known, Verb::Update, generation, now);
@@ -161,6 +163,7 @@ impl App {
         let known = session.endpoint_get(&workspace.id, &request.name).await?;
         drop(session);
         match (&known, is_update) {
+            (Some(known), _) if known.spec.is_absent => return Err(going(known.name.as_str())),
             (None, true) => return Err(Error::not_found(Kind::Endpoint, &request.name)),
             (Some(known), false) if !request.overwrite => return Err(taken(known.name.as_str())),
             _ => {}
@@ -237,24 +240,24 @@ impl App {
                 .entry(name.clone())
                 .or_insert_with(|| value.clone());
         }
-        let keys = match &request.primary_key {
-            Some(_) => Some(first_keys(&request)?),
-            None => None,
-        };
         let spec = self.pin(workspace, &request, Some(known)).await?;
-        self.write_update(known.clone(), spec, keys).await
+        let chosen = ChosenKeys {
+            primary: request.primary_key,
+            secondary: request.secondary_key,
+        };
+        self.write_update(known.clone(), spec, chosen).await
     }
 
     async fn write_update(
         &self,
         known: Endpoint,
         spec: EndpointSpec,
-        keys: Option<EndpointKeys>,
+        chosen: ChosenKeys,
     ) -> Result<Written<Endpoint>> {
         let now = self.now();
         let written = self
             .store()
-            .write(move |txn| Box::pin(async move { update(txn, &known, spec, keys, now).await }))
+            .write(move |txn| Box::pin(async move { update(txn, &known, spec, chosen, now).await }))
             .await?;
         self.inner.endpoints.wake(written.resource.id);
         Ok(written)
@@ -293,7 +296,7 @@ impl App {
             ));
         }
         let spec = self.pin(&workspace, &request, Some(&known)).await?;
-        self.write_update(known, spec, None).await
+        self.write_update(known, spec, ChosenKeys::default()).await
     }
 
     /// Deletes an endpoint; `None` when there is none.

@@ -29,6 +29,8 @@ pub(super) type Result<T> = std::result::Result<T, StepError>;
 
 /// How long to wait for a signal before looking anyway.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// The code of a backend that has no room for a replica.
+const UNSCHEDULABLE: &str = "Unschedulable";
 /// Lines of a failed replica's log that go into the operation's log.
 const FAILURE_LINES: usize = 200;
 
@@ -352,7 +354,11 @@ impl Step<'_> {
         mut status: DeploymentStatus,
         failure: Failure,
     ) -> Result<After> {
-        status.state = DeploymentState::Failed;
+        status.state = if failure.code == UNSCHEDULABLE {
+            DeploymentState::Unschedulable
+        } else {
+            DeploymentState::Failed
+        };
         let observed = if self.has_ended() {
             self.endpoint.status.observed.clone()
         } else {

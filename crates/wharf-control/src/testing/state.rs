@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use uuid::Uuid;
 use wharf_core::{
     compute::{Compute, ComputeRequest},
     endpoint::Endpoint,
@@ -9,7 +10,9 @@ use wharf_core::{
     environment::EnvironmentSpec,
     model::{Artifact, ArtifactPath, AssetArtifact, Model},
     operation::OperationState,
+    workspace::{Workspace, WorkspacePath},
 };
+use wharf_store::StoreError;
 
 use super::TestApp;
 use crate::{Written, blobs::BlobHeaders, models::ModelRequest, sas::Permission};
@@ -49,6 +52,29 @@ impl TestApp {
              managedClusters/local",
             self.path.subscription, self.path.group
         )
+    }
+
+    /// Another workspace in the same resource group.
+    ///
+    /// # Panics
+    /// When the name is taken or bad.
+    pub async fn add_workspace(&self, name: &str) -> WorkspacePath {
+        let first = self.app.workspace_get(&self.caller, &self.path).await;
+        let workspace = Workspace {
+            id: Uuid::new_v4(),
+            name: name.parse().expect("a workspace's name"),
+            ..first.expect("the first workspace")
+        };
+        self.store()
+            .write::<_, StoreError, _>(move |txn| {
+                Box::pin(async move { txn.workspace_insert(&workspace).await })
+            })
+            .await
+            .expect("the workspace is made");
+        WorkspacePath {
+            workspace: name.to_owned(),
+            ..self.path.clone()
+        }
     }
 
     /// A compute made by `request`, as it is when its operation has succeeded.

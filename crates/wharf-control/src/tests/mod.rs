@@ -1,5 +1,24 @@
 //! Use cases and reconcilers together, over real SQLite.
 
+mod computes;
+mod endpoints;
 mod faults;
 mod how_to;
+mod models;
 mod story;
+
+use wharf_core::{Error, Result};
+
+/// Fields of the broken rules.
+fn fields<T: std::fmt::Debug>(refused: Result<T>) -> Vec<String> {
+    match refused {
+        Err(Error::Invalid(findings)) => findings
+            .into_iter()
+            .map(|finding| {
+                assert!(!finding.message.is_empty(), "{}", finding.field);
+                finding.field
+            })
+            .collect(),
+        other => panic!("expected broken rules: {other:?}"),
+    }
+}

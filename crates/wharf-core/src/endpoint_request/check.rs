@@ -6,7 +6,7 @@ use super::{CheckedCode, CheckedEndpoint, EndpointRequest};
 use crate::{
     deployment::{Liveness, Resources},
     endpoint::Authentication,
-    environment::EnvironmentSpec,
+    environment::{CondaDependency, CondaSpec, EnvironmentSpec},
     finding::Finding,
     keys::check_chosen_key,
     model::{ModelId, check_relative_path},
@@ -40,6 +40,9 @@ const MOST_MODELS: usize = 1_000;
 const MOST_CODE_FILES: usize = 1_000;
 const MOST_LABELS: usize = 100;
 const LONGEST_LABEL: usize = 4_096;
+const LONGEST_DESCRIPTION: usize = 32_768;
+const MOST_PACKAGES: usize = 1_000;
+const LONGEST_PACKAGE: usize = 1_024;
 const MOST_VARIABLES: usize = 500;
 const LONGEST_VARIABLE: usize = 32_768;
 
@@ -153,6 +156,16 @@ impl EndpointRequest {
         let models = self.check_models(&mut check);
         let code = self.check_code(&mut check);
         let environment = self.check_environment(&mut check);
+        if self
+            .description
+            .as_ref()
+            .is_some_and(|text| text.len() > LONGEST_DESCRIPTION)
+        {
+            check.refuse(
+                "description",
+                format!("must have at most {LONGEST_DESCRIPTION} bytes"),
+            );
+        }
         check.labels("kvTags", &self.tags);
         check.labels("properties", &self.properties);
         if findings.len() > before {
@@ -433,6 +446,7 @@ impl EndpointRequest {
             );
             return None;
         };
+        check_packages(&environment.python.conda, check);
         let variables = &environment.variables;
         let field = "environmentImageRequest.environment.environmentVariables";
         if variables.len() > MOST_VARIABLES {
@@ -461,6 +475,35 @@ impl EndpointRequest {
             }
         }
         Some(environment.clone())
+    }
+}
+
+/// Bounds what a builder is asked to look at; what the lines mean is its own matter.
+fn check_packages(conda: &CondaSpec, check: &mut Check<'_>) {
+    let field = "environmentImageRequest.environment.python.condaDependencies";
+    let lines: Vec<&String> = conda
+        .dependencies
+        .iter()
+        .flat_map(|entry| match entry {
+            CondaDependency::Conda(line) => std::slice::from_ref(line),
+            CondaDependency::Pip(lines) => lines.as_slice(),
+        })
+        .chain(&conda.channels)
+        .collect();
+    if lines.len() > MOST_PACKAGES {
+        check.refuse(
+            field,
+            format!(
+                "has {} packages and channels; at most {MOST_PACKAGES} are allowed",
+                lines.len()
+            ),
+        );
+    }
+    if lines.iter().any(|line| line.len() > LONGEST_PACKAGE) {
+        check.refuse(
+            field,
+            format!("an entry must have at most {LONGEST_PACKAGE} bytes"),
+        );
     }
 }
 

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{environment::EnvironmentSpec, scaling::Scaling};
+use crate::{
+    environment::{CondaDependency, CondaSpec, EnvironmentSpec, PythonSection},
+    scaling::Scaling,
+};
 
 fn request() -> EndpointRequest {
     EndpointRequest {
@@ -93,6 +96,46 @@ fn every_broken_rule_is_named_at_once() {
             "environmentImageRequest.assets.id",
             "environmentImageRequest.driverProgram",
             "environmentImageRequest.environment",
+        ]
+    );
+}
+
+#[test]
+fn everything_that_is_sent_has_a_limit() {
+    let packages = |count: usize, length: usize| EnvironmentSpec {
+        python: PythonSection {
+            conda: CondaSpec {
+                channels: Vec::new(),
+                dependencies: vec![CondaDependency::Pip(vec!["x".repeat(length); count])],
+            },
+            ..PythonSection::default()
+        },
+        ..EnvironmentSpec::default()
+    };
+    let field = "environmentImageRequest.environment.python.condaDependencies";
+    for (environment, expected) in [
+        (packages(1_001, 1), vec![field]),
+        (packages(1, 1_025), vec![field]),
+    ] {
+        let asked = EndpointRequest {
+            environment: Some(environment),
+            ..request()
+        };
+        assert_eq!(fields(&asked), expected);
+    }
+    let asked = EndpointRequest {
+        environment: Some(packages(1_000, 1_024)),
+        description: Some("x".repeat(32_769)),
+        models: vec!["iris:1".into(); 1_001],
+        code: vec![CodeRequest::default(); 1_001],
+        ..request()
+    };
+    assert_eq!(
+        fields(&asked),
+        [
+            "environmentImageRequest.modelIds",
+            "environmentImageRequest.assets",
+            "description"
         ]
     );
 }

@@ -1,0 +1,438 @@
+//! The how-to's rules on computes, seen from a client.
+
+use wharf_core::{
+    Error, Result,
+    compute::{Compute, ComputeRequest, LoadBalancer, Origin, ProvisioningState, Removal},
+    network::NetworkRequest,
+    operation::{OperationId, OperationState},
+    resource::Observed,
+};
+
+use super::fields;
+use crate::{Page, Written, testing::TestApp};
+
+async fn put(test: &TestApp, name: &str, request: ComputeRequest) -> Result<Written<Compute>> {
+    test.app
+        .compute_put(&test.caller, &test.path, name, request)
+        .await
+}
+
+async fn get(test: &TestApp, name: &str) -> Result<Compute> {
+    let found = test.app.compute_get(&test.caller, &test.path, name).await;
+    found.map(|(_, compute)| compute)
+}
+
+async fn remove(test: &TestApp, name: &str, removal: Removal) -> Result<Option<OperationId>> {
+    test.app
+        .compute_remove(&test.caller, &test.path, name, removal)
+        .await
+}
+
+fn create() -> ComputeRequest {
+    ComputeRequest::default()
+}
+
+fn attach(test: &TestApp) -> ComputeRequest {
+    ComputeRequest {
+        resource_id: Some(test.local_cluster_id()),
+        ..create()
+    }
+}
+
+fn state(compute: &Compute) -> ProvisioningState {
+    ProvisioningState::of(
+        compute.generation,
+        &compute.observed,
+        compute.spec.removal.is_some(),
+    )
+}
+
+#[tokio::test]
+async fn a_created_compute_has_three_default_nodes_and_goes_with_its_cluster() {
+    let test = TestApp::new().await;
+    let written = put(&test, "mine", create()).await.unwrap();
+    assert!(written.is_new);
+    assert_eq!(state(&written.resource), ProvisioningState::Creating);
+    test.start_reconcilers();
+    test.ended(written.operation).await;
+    let compute = get(&test, "MINE").await.unwrap();
+    assert_eq!(state(&compute), ProvisioningState::Succeeded);
+    assert_eq!(compute.spec.origin, Origin::Created);
+    assert_eq!(compute.spec.agent_count, 3);
+    assert_eq!(compute.spec.vm_size, "Standard_D3_v2");
+    assert!(test.provider.has(compute.spec.cluster));
+
+    let operation = remove(&test, "mine", Removal::Delete).await.unwrap();
+    test.ended(operation.unwrap()).await;
+    assert!(matches!(
+        get(&test, "mine").await,
+        Err(Error::NotFound { .. })
+    ));
+    assert!(!test.provider.has(compute.spec.cluster));
+    assert_eq!(remove(&test, "mine", Removal::Delete).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn every_broken_rule_comes_at_once_with_its_field() {
+    let test = TestApp::new().await;
+    let request = ComputeRequest {
+        purpose: Some("Prod".into()),
+        agent_count: Some(-1),
+        vm_size: Some("Huge".into()),
+        load_balancer_subnet: Some("subnet".into()),
+        tls_status: Some("Enabled".into()),
+        description: Some("x".repeat(5_000)),
+        network: NetworkRequest {
+            service_cidr: Some("10.0.0.0/16".into()),
+            dns_service_ip: Some("10.1.0.10".into()),
+            ..NetworkRequest::default()
+        },
+        ..create()
+    };
+    let refused = put(&test, "1-", request).await;
+    assert_eq!(
+        fields(refused),
+        [
+            "name",
+            "properties.properties.clusterPurpose",
+            "properties.properties.agentCount",
+            "properties.properties.agentVmSize",
+            "properties.properties.loadBalancerSubnet",
+            "properties.properties.sslConfiguration",
+            "properties.properties.aksNetworkingConfiguration.subnetId",
+            "properties.properties.aksNetworkingConfiguration.dockerBridgeCidr",
+            "properties.properties.aksNetworkingConfiguration.dnsServiceIP",
+            "properties.description",
+        ]
+    );
+    assert!(matches!(
+        get(&test, "1-").await,
+        Err(Error::NotFound { .. })
+    ));
+    let clusters = test
+        .app
+        .compute_list(&test.caller, &test.path, &Page::first(10))
+        .await;
+    assert!(clusters.unwrap().items.is_empty());
+}
+
+#[tokio::test]
+async fn production_needs_twelve_cores_and_tests_two() {
+    let test = TestApp::new().await;
+    let sized = |purpose: &str, count, size: &str| ComputeRequest {
+        purpose: Some(purpose.into()),
+        agent_count: Some(count),
+        vm_size: Some(size.into()),
+        ..create()
+    };
+    for (number, (purpose, count, size, is_good)) in [
+        ("FastProd", 2, "Standard_D3_v2", false),
+        ("FastProd", 3, "Standard_D3_v2", true),
+        ("FastProd", 11, "Standard_D1_v2", false),
+        ("FastProd", 12, "Standard_D1_v2", true),
+        ("DevTest", 1, "Standard_D1_v2", false),
+        ("DevTest", 2, "Standard_D1_v2", true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let written = put(&test, &format!("aks{number}"), sized(purpose, count, size)).await;
+        if is_good {
+            assert!(written.is_ok(), "{purpose} {count} {size}");
+        } else {
+            assert_eq!(fields(written), ["properties.properties.agentCount"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_attached_compute_can_only_be_detached_and_its_cluster_stays() {
+    let test = TestApp::new().await;
+    let compute = test.attach_compute("myaks").await;
+    let refused = remove(&test, "myaks", Removal::Delete).await.unwrap_err();
+    let text = refused.to_string();
+    assert!(matches!(refused, Error::Conflict { .. }));
+    assert!(text.contains("detach"), "{text}");
+    let operation = remove(&test, "myaks", Removal::Detach).await.unwrap();
+    test.ended(operation.unwrap()).await;
+    assert!(test.provider.has(compute.spec.cluster));
+    assert_eq!(test.backend.marker(compute.spec.cluster), None);
+    assert_eq!(test.provider.effects().len(), 1, "made, and never deleted");
+}
+
+#[tokio::test]
+async fn a_second_attachment_names_the_first() {
+    let test = TestApp::new().await;
+    test.attach_compute("first").await;
+    let other = test.add_workspace("other").await;
+    for path in [&test.path, &other] {
+        let refused = test
+            .app
+            .compute_put(&test.caller, path, "second", attach(&test))
+            .await;
+        let text = refused.unwrap_err().to_string();
+        assert!(text.contains("`first` in workspace `default`"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_that_a_stranger_holds_fails_the_attachment_and_names_him() {
+    let test = TestApp::new().await;
+    let written = put(&test, "mine", attach(&test)).await.unwrap();
+    let stranger = wharf_core::backend::OwnershipMarker {
+        workspace: uuid::Uuid::from_u128(1),
+        compute_id: uuid::Uuid::from_u128(2),
+        compute: "theirs".into(),
+        incarnation: uuid::Uuid::from_u128(2),
+    };
+    let cluster = written.resource.spec.cluster;
+    test.backend.put_marker(cluster, stranger.clone());
+    test.start_reconcilers();
+    let operation = test.ended(written.operation).await;
+    let OperationState::Failed(failure) = operation.state else {
+        panic!("{operation:?}")
+    };
+    assert!(failure.message.contains("`theirs`"), "{failure:?}");
+    assert_eq!(
+        state(&get(&test, "mine").await.unwrap()),
+        ProvisioningState::Failed
+    );
+    // Letting go of it leaves the stranger's marker.
+    let operation = remove(&test, "mine", Removal::Detach).await.unwrap();
+    test.ended(operation.unwrap()).await;
+    assert_eq!(test.backend.marker(cluster), Some(stranger));
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_not_there_is_named() {
+    let test = TestApp::new().await;
+    let good = test.local_cluster_id();
+    for bad in [
+        good.replace("/local", "/nowhere"),
+        good.replace("wharf", "elsewhere"),
+        good.replace("managedClusters", "pools"),
+        "local".to_owned(),
+    ] {
+        let request = ComputeRequest {
+            resource_id: Some(bad),
+            ..create()
+        };
+        assert_eq!(
+            fields(put(&test, "mine", request).await),
+            ["properties.resourceId"]
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_internal_load_balancer_is_stored_and_shown() {
+    let test = TestApp::new().await;
+    let request = ComputeRequest {
+        load_balancer_type: Some("InternalLoadBalancer".into()),
+        load_balancer_subnet: Some("subnet".into()),
+        ..create()
+    };
+    let compute = test.put_compute("mine", request).await;
+    let subnet = Some("subnet".to_owned());
+    assert_eq!(
+        compute.spec.load_balancer,
+        LoadBalancer::Internal { subnet }
+    );
+}
+
+#[tokio::test]
+async fn an_update_changes_what_can_change_and_names_what_cannot() {
+    let test = TestApp::new().await;
+    test.create_compute("mine").await;
+    let scaled = ComputeRequest {
+        agent_count: Some(5),
+        ..create()
+    };
+    let compute = test.put_compute("Mine", scaled).await;
+    assert_eq!(compute.spec.agent_count, 5);
+    let few = ComputeRequest {
+        agent_count: Some(1),
+        ..create()
+    };
+    let other = ComputeRequest {
+        purpose: Some("DevTest".into()),
+        vm_size: Some("Standard_D4_v2".into()),
+        resource_id: Some(test.local_cluster_id()),
+        ..create()
+    };
+    assert_eq!(
+        fields(put(&test, "mine", few).await),
+        ["properties.properties.agentCount"]
+    );
+    assert_eq!(
+        fields(put(&test, "mine", other).await),
+        [
+            "properties.properties.clusterPurpose",
+            "properties.properties.agentVmSize",
+            "properties.resourceId",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_compute_with_services_stays_and_names_them() {
+    let test = TestApp::new().await;
+    test.attach_compute("myaks").await;
+    test.deploy("iris", "myaks").await;
+    // Also while one is on its way.
+    test.environments.hold(true);
+    test.register_model("other").await;
+    let request = crate::testing::endpoint_request("other", "myaks", &["other:1"]);
+    test.create_endpoint(request).await;
+    let refused = remove(&test, "myaks", Removal::Detach).await.unwrap_err();
+    assert!(matches!(refused, Error::Conflict { .. }));
+    assert!(refused.to_string().contains("iris, other"), "{refused}");
+    assert_eq!(get(&test, "myaks").await.unwrap().spec.removal, None);
+}
+
+#[tokio::test]
+async fn an_update_during_the_creation_overtakes_it() {
+    let test = TestApp::new().await;
+    test.provider.set_slow(true);
+    test.start_reconcilers();
+    let first = put(&test, "mine", create()).await.unwrap();
+    let bigger = ComputeRequest {
+        agent_count: Some(7),
+        ..create()
+    };
+    let second = put(&test, "mine", bigger).await.unwrap();
+    assert!(!second.is_new);
+    assert!(test.operation(first.operation).await.state.is_open());
+    test.provider.set_slow(false);
+    for operation in [first.operation, second.operation] {
+        let ended = test.ended(operation).await;
+        assert_eq!(ended.state, OperationState::Succeeded);
+    }
+    assert_eq!(get(&test, "mine").await.unwrap().spec.agent_count, 7);
+}
+
+#[tokio::test]
+async fn a_failed_newer_change_cancels_the_older() {
+    let test = TestApp::new().await;
+    let first = put(&test, "mine", attach(&test)).await.unwrap();
+    let again = put(&test, "mine", attach(&test)).await.unwrap();
+    let cluster = first.resource.spec.cluster;
+    let stranger = wharf_core::backend::OwnershipMarker {
+        workspace: uuid::Uuid::from_u128(1),
+        compute_id: uuid::Uuid::from_u128(2),
+        compute: "theirs".into(),
+        incarnation: uuid::Uuid::from_u128(2),
+    };
+    test.backend.put_marker(cluster, stranger);
+    test.start_reconcilers();
+    let newer = test.ended(again.operation).await;
+    assert!(matches!(newer.state, OperationState::Failed(_)));
+    let older = test.ended(first.operation).await;
+    assert_eq!(older.state, OperationState::Canceled);
+    // And so they stay, whatever comes.
+    test.clock.advance(std::time::Duration::from_secs(60));
+    let gone = remove(&test, "mine", Removal::Detach).await.unwrap();
+    test.ended(gone.unwrap()).await;
+    assert_eq!(test.operation(again.operation).await, newer);
+    assert_eq!(test.operation(first.operation).await, older);
+}
+
+#[tokio::test]
+async fn a_delete_during_the_creation_ends_both() {
+    let test = TestApp::new().await;
+    test.provider.set_slow(true);
+    let created = put(&test, "mine", create()).await.unwrap();
+    let gone = remove(&test, "mine", Removal::Delete)
+        .await
+        .unwrap()
+        .unwrap();
+    // Asked again, the same is under way; anything else is told so.
+    let again = remove(&test, "mine", Removal::Delete).await.unwrap();
+    assert_eq!(again, Some(gone));
+    let busy = put(&test, "mine", create()).await.unwrap_err();
+    assert!(matches!(busy, Error::Conflict { .. }));
+    assert!(busy.to_string().contains("is being removed"), "{busy}");
+    test.start_reconcilers();
+    for operation in [created.operation, gone] {
+        let ended = test.ended(operation).await;
+        assert_eq!(ended.state, OperationState::Succeeded);
+    }
+    assert!(!test.provider.has(created.resource.spec.cluster));
+    test.provider.set_slow(false);
+    // The name is free again, for another life.
+    let again = test.create_compute("mine").await;
+    assert_ne!(again.id, created.resource.id);
+}
+
+#[tokio::test]
+async fn what_was_written_before_a_kill_is_done_after_it() {
+    let mut test = TestApp::new().await;
+    // No reconciler runs: the kill comes between the write and its signal.
+    let written = put(&test, "mine", create()).await.unwrap();
+    test.restart().await;
+    assert!(test.operation(written.operation).await.state.is_open());
+    test.start_reconcilers();
+    let ended = test.ended(written.operation).await;
+    assert_eq!(ended.state, OperationState::Succeeded);
+    let compute = get(&test, "mine").await.unwrap();
+    assert_eq!(compute.observed, Observed::Reached(compute.generation));
+}
+
+#[tokio::test]
+async fn another_workspace_sees_nothing_of_it() {
+    let test = TestApp::new().await;
+    let written = put(&test, "mine", create()).await.unwrap();
+    let other = test.add_workspace("other").await;
+    let (app, caller) = (&test.app, &test.caller);
+    let missing = app.compute_get(caller, &other, "mine").await;
+    assert!(matches!(missing, Err(Error::NotFound { .. })));
+    let removed = app
+        .compute_remove(caller, &other, "mine", Removal::Delete)
+        .await;
+    assert_eq!(removed.unwrap(), None);
+    let listed = app.compute_list(caller, &other, &Page::first(10)).await;
+    assert!(listed.unwrap().items.is_empty());
+    let id = written.operation.to_string();
+    let operation = app.operation_get(caller, Some(&other), &id).await;
+    assert!(matches!(operation, Err(Error::NotFound { .. })));
+    for (subscription, group, workspace) in [
+        ("not-a-guid", "wharf", "default"),
+        (test.path.subscription.as_str(), "nowhere", "default"),
+        (test.path.subscription.as_str(), "wharf", "nowhere"),
+    ] {
+        let path = wharf_core::workspace::WorkspacePath {
+            subscription: subscription.into(),
+            group: group.into(),
+            workspace: workspace.into(),
+        };
+        let missing = app.compute_put(caller, &path, "mine", create()).await;
+        assert!(matches!(missing, Err(Error::NotFound { .. })));
+    }
+}
+
+#[tokio::test]
+async fn pages_walk_all_computes_once() {
+    let test = TestApp::new().await;
+    for number in 0..7 {
+        put(&test, &format!("Aks{number}"), create()).await.unwrap();
+    }
+    let mut page = Page::first(3);
+    let mut names = Vec::new();
+    loop {
+        let listed = test
+            .app
+            .compute_list(&test.caller, &test.path, &page)
+            .await
+            .unwrap();
+        names.extend(
+            listed
+                .items
+                .into_iter()
+                .map(|compute| compute.name.to_string()),
+        );
+        let Some(next) = listed.next else { break };
+        page.after = Some(next);
+    }
+    let expected: Vec<_> = (0..7).map(|number| format!("Aks{number}")).collect();
+    assert_eq!(names, expected);
+}
