@@ -20,7 +20,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::UnixListener,
-    sync::{Semaphore, mpsc, watch},
+    sync::{Semaphore, mpsc, oneshot, watch},
     task::{JoinHandle, JoinSet},
     time::timeout,
 };
@@ -53,6 +53,7 @@ pub(crate) struct Seen {
 pub(crate) struct Model {
     pub(crate) replica: ReadyReplica,
     seen: Arc<Seen>,
+    alive: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
     folder: Option<tempfile::TempDir>,
 }
@@ -82,13 +83,15 @@ impl Model {
             gate: Semaphore::new(0),
         });
         let listener = UnixListener::bind(&path).unwrap();
-        let task = tokio::spawn(serve(listener, id.to_owned(), Arc::clone(&seen)));
+        let (alive, killed) = oneshot::channel();
+        let task = tokio::spawn(serve(listener, id.to_owned(), Arc::clone(&seen), killed));
         Self {
             replica: ReadyReplica {
                 id: id.to_owned(),
                 address: ReplicaAddress::Unix(path),
             },
             seen,
+            alive: Some(alive),
             task,
             folder,
         }
@@ -143,8 +146,8 @@ impl Model {
 
     /// Ends it at once with all connections, as SIGKILL does; the folder stays.
     pub(crate) async fn kill(mut self) -> Option<tempfile::TempDir> {
-        self.task.abort();
-        let _ = (&mut self.task).await;
+        drop(self.alive.take());
+        (&mut self.task).await.unwrap();
         let ReplicaAddress::Unix(path) = &self.replica.address else {
             panic!("models listen on socket files");
         };
@@ -159,11 +162,20 @@ impl Drop for Model {
     }
 }
 
-async fn serve(listener: UnixListener, id: String, seen: Arc<Seen>) {
+async fn serve(
+    listener: UnixListener,
+    id: String,
+    seen: Arc<Seen>,
+    mut killed: oneshot::Receiver<()>,
+) {
     // Dropped together with this task.
     let mut connections = JoinSet::new();
     loop {
-        let (stream, _) = listener.accept().await.unwrap();
+        let stream = tokio::select! {
+            accepted = listener.accept() => accepted.unwrap().0,
+            // Nobody may write to a connection after this.
+            _ = &mut killed => return connections.shutdown().await,
+        };
         let (id, seen) = (id.clone(), Arc::clone(&seen));
         connections.spawn(async move {
             let service = service_fn(move |request| answer(request, id.clone(), Arc::clone(&seen)));

@@ -67,46 +67,48 @@ def run(request):
 async fn all_installed_versions_work() {
     let found = interpreters();
     assert!(!found.is_empty());
-    for ((major, minor), path) in found {
-        let start = |script: &'static str| {
-            Replica::start_with(|folder, config| {
-                config["python"] = path.to_string_lossy().into();
-                config["scoring_timeout_ms"] = 500.into();
-                fs::write(folder.join("app/score.py"), script).expect("written");
-            })
-        };
-        let name = format!("{major}.{minor}");
-        let replica = start(SCHEMA);
-        replica.wait_ready().await;
-        let headers = [("content-type", "application/json"), ("x-a", "b")];
-        let body = b"{\"data\": [1, 2]}";
-        let reply = replica.send(Method::POST, "/score", &headers, body).await;
-        let expected = format!("[[{major}, {minor}], 3, \"b\"]");
-        assert_eq!(reply.text(), expected, "{name}: {}", replica.log());
-        let slow = b"{\"data\": [0]}";
-        let reply = replica.send(Method::POST, "/score", &headers, slow).await;
-        let expected = r#"{"message": "Scoring timeout after 500 ms"}"#;
-        assert_eq!(
-            (reply.status.as_u16(), reply.text()),
-            (500, expected),
-            "{name}"
-        );
-        assert_eq!(replica.get("/swagger.json").await.status, 200, "{name}");
-
-        let replica = start(RAW);
-        replica.wait_ready().await;
-        let reply = replica
-            .send(Method::POST, "/score?a=z", &[], b"body ")
-            .await;
-        assert_eq!(
-            (reply.status.as_u16(), reply.text()),
-            (202, "body z"),
-            "{name}"
-        );
-        assert_eq!(reply.header("x-b"), Some("c"), "{name}");
-
-        let mut replica = start("def init(): 1/0\ndef run(data): pass");
-        let error = replica.end().await.expect_err("it fails").to_string();
-        assert!(error.contains("ZeroDivisionError"), "{name}: {error}");
+    let mut checks = tokio::task::JoinSet::new();
+    for (version, path) in found {
+        checks.spawn(works_with(version, path));
     }
+    while let Some(check) = checks.join_next().await {
+        check.expect("a failed check says which version");
+    }
+}
+
+async fn works_with((major, minor): (u32, u32), path: PathBuf) {
+    let start = |script: &'static str| {
+        Replica::start_with(|folder, config| {
+            config["python"] = path.to_string_lossy().into();
+            config["scoring_timeout_ms"] = 1000.into();
+            fs::write(folder.join("app/score.py"), script).expect("written");
+        })
+    };
+    let name = format!("{major}.{minor}");
+    let replica = start(SCHEMA);
+    replica.wait_ready().await;
+    let headers = [("content-type", "application/json"), ("x-a", "b")];
+    let body = b"{\"data\": [1, 2]}";
+    let reply = replica.send(Method::POST, "/score", &headers, body).await;
+    let expected = format!("[[{major}, {minor}], 3, \"b\"]");
+    assert_eq!(reply.text(), expected, "{name}: {}", replica.log());
+    let slow = b"{\"data\": [0]}";
+    let reply = replica.send(Method::POST, "/score", &headers, slow).await;
+    let expected = r#"{"message": "Scoring timeout after 1000 ms"}"#;
+    assert_eq!(reply.status, 500, "{name}");
+    assert_eq!(reply.text(), expected, "{name}");
+    assert_eq!(replica.get("/swagger.json").await.status, 200, "{name}");
+
+    let replica = start(RAW);
+    replica.wait_ready().await;
+    let reply = replica
+        .send(Method::POST, "/score?a=z", &[], b"body ")
+        .await;
+    assert_eq!(reply.status, 202, "{name}");
+    assert_eq!(reply.text(), "body z", "{name}");
+    assert_eq!(reply.header("x-b"), Some("c"), "{name}");
+
+    let mut replica = start("def init(): 1/0\ndef run(data): pass");
+    let error = replica.end().await.expect_err("it fails").to_string();
+    assert!(error.contains("ZeroDivisionError"), "{name}: {error}");
 }

@@ -95,6 +95,26 @@ async fn the_alarm_ends_a_slow_run_and_keeps_the_worker() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_script_that_swallows_the_alarm_goes_on() {
+    let replica = Replica::start_with(|folder, config| {
+        config["scoring_timeout_ms"] = 300.into();
+        let script = "
+import time
+def init(): pass
+def run(data):
+    try: time.sleep(60)
+    except Exception as error: return str(error)
+";
+        fs::write(folder.join("app/score.py"), script).expect("written");
+    });
+    replica.wait_ready().await;
+    let reply = replica.score("").await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.text(), r#""Scoring timeout after 300 ms""#);
+    assert_eq!(reply.header("x-ms-run-function-failed"), Some("False"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_blocks_the_alarm_is_killed_and_health_is_not_delayed() {
     let replica = impatient(1);
     replica.wait_ready().await;

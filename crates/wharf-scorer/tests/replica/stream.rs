@@ -91,3 +91,20 @@ async fn a_body_of_100_mb_goes_through_and_one_byte_more_does_not() {
     let reply = replica.send(Method::POST, "/score", &[], &body).await;
     assert_eq!(reply.status, 413);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_unknown_length_is_read_to_its_end() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let replica = Replica::ready("def init(): pass\ndef run(data): return data").await;
+    let socket = replica.folder.path().join("s.sock");
+    let mut stream = tokio::net::UnixStream::connect(socket)
+        .await
+        .expect("connect");
+    let text = b"POST /score HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\
+                 connection: close\r\n\r\n3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\n\r\n";
+    stream.write_all(text).await.expect("sent");
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).await.expect("answered");
+    assert!(reply.starts_with("HTTP/1.1 200 OK"), "{reply}");
+    assert!(reply.ends_with("\r\n\r\n\"abcdefg\""), "{reply}");
+}
