@@ -18,7 +18,7 @@ pub(super) fn grant(call: &Call) -> Result<SasGrant> {
         .iter()
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
-    let (container, blob) = (call.parameter("container"), call.parameter("*blob"));
+    let (container, blob) = (call.parameter("container"), call.parameter("blob"));
     let refused = match call.app().sas_verify(&container, &blob, &pairs) {
         Ok(grant) => return Ok(grant),
         Err(refused) => refused,

@@ -32,7 +32,7 @@ pub(super) async fn content(call: Call, caller: Caller) -> Answered {
     let path = ArtifactPath::new(
         &call.parameter("origin"),
         &call.parameter("container"),
-        &call.parameter("*path"),
+        &call.parameter("path"),
     );
     let path = path.map_err(|error| Error::invalid("path", error.to_string()))?;
     let (workspace, artifact) = call
@@ -49,7 +49,7 @@ pub(super) async fn contents(call: Call, caller: Caller) -> Answered {
         "{}/{}/{}",
         call.parameter("origin"),
         call.parameter("container"),
-        call.parameter("*path")
+        call.parameter("path")
     );
     let page = Page {
         after: ask::one(&call, "continuationToken")?,

@@ -9,10 +9,11 @@ use wharf_wire::v1::{
     services,
 };
 
-use super::{ask, place};
+use super::ask;
 use crate::{
     answer::{self, Answered},
     call::Call,
+    page::next_link,
 };
 
 fn request(model: NewModel) -> ModelRequest {
@@ -71,7 +72,7 @@ pub(super) async fn list(call: Call, caller: Caller) -> Answered {
         .model_list(&caller, &call.workspace(), &query, &ask::page(&call)?)
         .await?;
     let documents = listed.items.iter().map(models::document).collect();
-    let next = listed.next.map(|next| place::next_page(&call, &next));
+    let next = listed.next.map(|next| next_link(&call, &next));
     answer::ok(&services::page(documents, next))
 }
 

@@ -1,6 +1,5 @@
 //! Addresses in answers: all absolute, built from the server's public address.
 
-use percent_encoding::percent_decode_str;
 use wharf_control::sas::Permission;
 use wharf_core::{model::ArtifactPath, operation::OperationId, workspace::Workspace};
 
@@ -8,9 +7,6 @@ use crate::{call::Call, page::encoded};
 
 /// The storage account of every workspace: the first label of blob hosts.
 const ACCOUNT: &str = "wharf";
-/// The query parameter with the place where the next page begins.
-const SKIP_TOKEN: &str = "$skipToken";
-
 /// Where the bytes of an artifact are read or written. The SDK takes the address
 /// apart and wants `https://ACCOUNT.blob.HOST/CONTAINER/BLOB?SIGNATURE`.
 pub(super) fn content_uri(
@@ -62,25 +58,4 @@ pub(super) fn operation_log(call: &Call, id: OperationId) -> String {
 /// A service.
 pub(super) fn service(call: &Call, name: &str) -> String {
     format!("{}/services/{}", model_management(call), encoded(name))
-}
-
-/// The page after this one: the same address, with the place where it begins.
-pub(super) fn next_page(call: &Call, next: &str) -> String {
-    let query = call.uri().query().unwrap_or_default();
-    let mut kept: Vec<_> = query
-        .split('&')
-        .filter(|pair| {
-            let name = pair.split('=').next().unwrap_or_default();
-            let name = percent_decode_str(name).decode_utf8_lossy();
-            !pair.is_empty() && !name.eq_ignore_ascii_case(SKIP_TOKEN)
-        })
-        .map(str::to_owned)
-        .collect();
-    kept.push(format!("{SKIP_TOKEN}={}", encoded(next)));
-    format!(
-        "{}{}?{}",
-        call.public_url(),
-        call.uri().path(),
-        kept.join("&")
-    )
 }

@@ -13,6 +13,7 @@ use super::{ask, place};
 use crate::{
     answer::{self, Answered, Body},
     call::Call,
+    page::next_link,
     refusal::Refusal,
 };
 
@@ -109,7 +110,7 @@ pub(super) async fn list(call: Call, caller: Caller) -> Answered {
         services::document(&view, expand)
     });
     let documents = documents.collect();
-    let next = listed.next.map(|next| place::next_page(&call, &next));
+    let next = listed.next.map(|next| next_link(&call, &next));
     answer::ok(&services::page(documents, next))
 }
 

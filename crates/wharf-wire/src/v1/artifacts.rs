@@ -23,11 +23,10 @@ pub fn read_paths(
     let mut findings = Vec::new();
     let mut fields = Fields::of_body(body, &mut findings);
     let texts = fields.each("paths", |entry| {
-        let text = entry.text("path");
-        if text.is_none() {
+        if entry.raw("path").is_none() {
             entry.refuse("path", "is missing");
         }
-        text.unwrap_or_default()
+        entry.text("path")
     });
     if !(1..=MOST_PATHS).contains(&texts.len()) {
         let count = texts.len();
@@ -36,11 +35,11 @@ pub fn read_paths(
             format!("must have 1 to {MOST_PATHS} entries, has {count}"),
         );
     }
-    let mut paths = Vec::with_capacity(texts.len());
+    let mut paths = Vec::with_capacity(texts.len().min(MOST_PATHS));
     for (index, text) in texts.iter().enumerate().take(MOST_PATHS) {
+        let Some(text) = text else { continue };
         match ArtifactPath::new(origin, container, text) {
             Ok(path) => paths.push(path),
-            Err(_) if text.is_empty() => {}
             Err(error) => {
                 let shown: String = text.chars().take(LONGEST_ARTIFACT_PATH).collect();
                 findings.push(Finding::new(
@@ -126,7 +125,7 @@ mod tests {
             (json!({}), &["paths"]),
             (
                 json!({"paths": [{}, {"path": 1}]}),
-                &["paths[0].path", "paths[1].path", "paths[1].path"],
+                &["paths[0].path", "paths[1].path"],
             ),
             (
                 json!({"paths": [{"path": "../x"}, {"path": "ok"}, {"path": "/abs"}]}),

@@ -1,0 +1,216 @@
+//! What is refused, each in storage's own shape, and that nothing is left of it.
+
+use super::{announced, uploaded};
+use crate::surface::{Answer, Surface};
+
+#[track_caller]
+fn assert_refused(answer: &Answer, status: u16, code: &str) {
+    assert_eq!(answer.status, status, "{}", answer.text());
+    assert_eq!(answer.header("x-ms-error-code"), Some(code));
+    assert_eq!(answer.header("content-type"), Some("application/xml"));
+    let text = answer.text();
+    assert!(text.contains(&format!("<Code>{code}</Code>")), "{text}");
+    let id = answer.header("x-ms-request-id").expect("a request id");
+    assert!(text.contains(id), "{text}");
+}
+
+async fn put(surface: &Surface, url: &str) -> Answer {
+    surface
+        .ask_blob("PUT", url)
+        .header("x-ms-blob-type", "BlockBlob")
+        .body("abc")
+        .send()
+        .await
+}
+
+#[tokio::test]
+async fn a_signature_must_be_there_and_for_this_blob() {
+    let surface = Surface::new().await;
+    let url = announced(&surface, "m/model.pkl").await;
+    let (place, query) = url.split_once('?').expect("a query");
+    let other_place = place.replace("model.pkl", "other.pkl");
+    let pairs: Vec<_> = query.split('&').collect();
+    let without_signature = pairs[..pairs.len() - 1].join("&");
+    let raised = query.replace("sp=rcw", "sp=racwd");
+    let later = query.replace("se=", "se=9");
+    let twice = format!("{query}&{}", pairs[pairs.len() - 1]);
+    for (place, query) in [
+        (place, ""),
+        (place, without_signature.as_str()),
+        (place, raised.as_str()),
+        (place, later.as_str()),
+        (place, twice.as_str()),
+        (other_place.as_str(), query),
+    ] {
+        let answer = put(&surface, &format!("{place}?{query}")).await;
+        assert_refused(&answer, 403, "AuthenticationFailed");
+    }
+}
+
+#[tokio::test]
+async fn a_signature_ends() {
+    let surface = Surface::new().await;
+    let url = announced(&surface, "m/model.pkl").await;
+    surface
+        .test
+        .clock
+        .advance(std::time::Duration::from_secs(24 * 3600));
+    assert_refused(&put(&surface, &url).await, 403, "AuthenticationFailed");
+}
+
+#[tokio::test]
+async fn a_signature_to_read_does_not_write() {
+    let surface = Surface::new().await;
+    uploaded(&surface, "m/model.pkl", b"old").await;
+    let place = surface
+        .ask(
+            "GET",
+            &surface.files("/artifacts/contentinfo/LocalUpload/c1/m/model.pkl"),
+        )
+        .send()
+        .await
+        .good();
+    let url = place["contentUri"].as_str().expect("an address");
+    assert_refused(&put(&surface, url).await, 403, "AuthenticationFailed");
+    assert_eq!(surface.ask_blob("GET", url).send().await.text(), "old");
+}
+
+#[tokio::test]
+async fn a_wrong_md5_leaves_nothing_behind() {
+    let surface = Surface::new().await;
+    let url = announced(&surface, "m/model.pkl").await;
+    for target in [url.clone(), format!("{url}&comp=block&blockid=YQ%3D%3D")] {
+        for md5 in ["AAAAAAAAAAAAAAAAAAAAAA==", "nonsense"] {
+            let answer = surface
+                .ask_blob("PUT", &target)
+                .header("x-ms-blob-type", "BlockBlob")
+                .header("content-md5", md5)
+                .body("abc")
+                .send()
+                .await;
+            assert_refused(&answer, 400, "Md5Mismatch");
+        }
+    }
+    let read = surface.ask_blob("GET", &url).send().await;
+    assert_refused(&read, 404, "BlobNotFound");
+    let list = surface
+        .ask_blob("PUT", &format!("{url}&comp=blocklist"))
+        .body("<BlockList><Latest>YQ==</Latest></BlockList>")
+        .send()
+        .await;
+    assert_refused(&list, 400, "InvalidBlockList");
+    assert_eq!(stored_files(&surface), 0);
+}
+
+/// Files anywhere below the folder of blobs.
+fn stored_files(surface: &Surface) -> usize {
+    let mut folders = vec![surface.test.folder().join("blobs")];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files += 1;
+            }
+        }
+    }
+    files
+}
+
+#[tokio::test]
+async fn requests_that_make_no_sense_are_refused() {
+    let surface = Surface::new().await;
+    let url = announced(&surface, "m/model.pkl").await;
+    for (suffix, code) in [
+        ("&comp=page", "InvalidQueryParameterValue"),
+        ("&comp=block", "InvalidQueryParameterValue"),
+        ("&comp=block&blockid=%21", "InvalidQueryParameterValue"),
+        (
+            "&comp=block&blockid=YQ%3D%3D&blockid=Yg%3D%3D",
+            "InvalidQueryParameterValue",
+        ),
+        ("&comp=block&comp=blocklist", "InvalidQueryParameterValue"),
+        ("&comp=blocklist", "InvalidBlockList"),
+    ] {
+        assert_refused(&put(&surface, &format!("{url}{suffix}")).await, 400, code);
+    }
+    for (header, value, code) in [
+        ("x-ms-blob-type", "PageBlob", "InvalidHeaderValue"),
+        ("if-match", "*", "InvalidHeaderValue"),
+        ("if-none-match", "\"0x1\"", "InvalidHeaderValue"),
+        ("x-ms-content-crc64", "AAAAAAAAAAA=", "UnsupportedHeader"),
+    ] {
+        let mut ask = surface.ask_blob("PUT", &url).header(header, value);
+        if header != "x-ms-blob-type" {
+            ask = ask.header("x-ms-blob-type", "BlockBlob");
+        }
+        assert_refused(&ask.body("abc").send().await, 400, code);
+    }
+    let none = surface.ask_blob("PUT", &url).body("abc").send().await;
+    assert_refused(&none, 400, "InvalidHeaderValue");
+}
+
+#[tokio::test]
+async fn lists_of_blocks_that_are_not_there_are_refused() {
+    let surface = Surface::new().await;
+    let url = announced(&surface, "m/model.pkl").await;
+    for body in [
+        "<BlockList><Latest>YQ==</Latest></BlockList>",
+        "<BlockList><Committed>YQ==</Committed></BlockList>",
+        "<BlockList><Latest>YQ==</Latest>",
+        "<!DOCTYPE a [<!ENTITY b 'c'>]><BlockList/>",
+        "{}",
+    ] {
+        let answer = surface
+            .ask_blob("PUT", &format!("{url}&comp=blocklist"))
+            .body(body)
+            .send()
+            .await;
+        assert_refused(&answer, 400, "InvalidBlockList");
+    }
+}
+
+#[tokio::test]
+async fn a_blob_has_a_largest_size() {
+    let surface = Surface::new().await;
+    let url = announced(&surface, "m/model.pkl").await;
+    let largest = surface.test.app.largest_blob();
+    let announced = surface
+        .ask_blob("PUT", &url)
+        .header("x-ms-blob-type", "BlockBlob")
+        .header("content-length", &(largest + 1).to_string())
+        .body("abc")
+        .send()
+        .await;
+    assert_refused(&announced, 413, "RequestBodyTooLarge");
+    let size = usize::try_from(largest + 1).expect("fits");
+    let sent = surface
+        .ask_blob("PUT", &url)
+        .header("x-ms-blob-type", "BlockBlob")
+        .body(vec![0; size])
+        .send()
+        .await;
+    assert_refused(&sent, 413, "RequestBodyTooLarge");
+    assert_eq!(stored_files(&surface), 0);
+}
+
+#[tokio::test]
+async fn other_paths_and_methods_have_storages_shape() {
+    let surface = Surface::new().await;
+    let url = announced(&surface, "m/model.pkl").await;
+    let delete = surface.ask_blob("DELETE", &url).send().await;
+    assert_refused(&delete, 405, "UnsupportedHttpVerb");
+    let root = "https://wharf.blob.localhost:8443/";
+    let listing = surface
+        .ask_blob("GET", &format!("{root}?comp=list"))
+        .send()
+        .await;
+    assert_refused(&listing, 404, "ResourceNotFound");
+    let steps = surface
+        .ask_blob("GET", &format!("{root}c/a/%2e%2e/b"))
+        .send()
+        .await;
+    assert_eq!(steps.status, 400);
+}

@@ -1,0 +1,7 @@
+//! The data plane that SDK v1 speaks.
+
+mod artifacts;
+mod bad_input;
+mod models;
+mod routes;
+mod services;
