@@ -191,15 +191,16 @@ impl UvEnvironments {
         std::fs::create_dir(&target).map_err(|error| disk(&error))?;
         let interpreter = &resolved.interpreter;
         install(build, uv, plan, interpreter, &resolved.lock, &target).await?;
-        let record = EnvironmentRecord {
-            digest,
-            python_version: interpreter.version.clone(),
-        };
-        let (layout, published) = (self.layout.clone(), record.clone());
-        tokio::task::spawn_blocking(move || layout.publish(&target, &published))
-            .await
-            .unwrap_or_else(|error| Err(io::Error::other(error)))
-            .map_err(|error| disk(&error))?;
+        let version = interpreter.version.as_str();
+        let record = self.layout.publish(&target, &digest, version);
+        let record = record.map_err(|error| disk(&error))?;
+        let (layout, settling) = (self.layout.clone(), record.clone());
+        // Nobody waits for it: a build that is not on disk is made again if need be.
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = layout.settle(settling) {
+                tracing::warn!(%error, "An environment could not be written to disk");
+            }
+        });
         Ok(record)
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -98,6 +98,9 @@ fn programs(settings: &UvSettings) -> Vec<PathBuf> {
             .variable("PYENV_ROOT")
             .map(|it| PathBuf::from(it).join("versions")),
         home.as_ref().map(|it| it.join(".pyenv/versions")),
+        home.as_ref().map(|it| it.join(".asdf/installs/python")),
+        home.as_ref()
+            .map(|it| it.join(".local/share/mise/installs/python")),
         home.as_ref().map(|it| it.join(".local/share/uv/python")),
     ];
     for versions in managed.into_iter().flatten() {
@@ -113,13 +116,26 @@ fn programs(settings: &UvSettings) -> Vec<PathBuf> {
         let mut found: Vec<_> = entries(folder).filter(|it| is_python(it)).collect();
         found.sort();
         for program in found {
-            // One name may be a link to the other; a wrapper script is its own file.
+            // Version managers put a script for each version on `PATH`, slow and mostly
+            // without an interpreter behind it; theirs are found below. `python3` is
+            // asked, for it says which one the user means.
+            if !program.ends_with("python3") && is_script(&program) {
+                continue;
+            }
+            // One name may be a link to the other.
             if fs::canonicalize(&program).is_ok_and(|it| seen.insert(it)) {
                 programs.push(program);
             }
         }
     }
     programs
+}
+
+fn is_script(program: &Path) -> bool {
+    let mut start = [0; 2];
+    let file = fs::File::open(program);
+    let read = file.and_then(|mut file| io::Read::read_exact(&mut file, &mut start));
+    read.is_ok() && start == *b"#!"
 }
 
 fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
@@ -163,7 +179,7 @@ mod tests {
         let real = which_python();
         std::os::unix::fs::symlink(real, folder.path().join("python3")).expect("link");
         for (name, script) in [
-            ("python3.98", "#!/bin/sh\nexit 127\n"),
+            ("python3.98", "not a program"),
             ("python3.99", "#!/bin/sh\necho '{}'\n"),
         ] {
             let path = folder.path().join(name);

@@ -8,8 +8,9 @@
 //!      requests/DIGEST.json    what was asked for, to which environment it led
 //! ```
 //!
-//! An environment is made in `work` and renamed, whole and written to disk, so a
-//! folder in `environments` is complete whenever the server or the machine dies.
+//! An environment is made in `work` and renamed, so a folder in `environments` is
+//! complete whenever the server dies. Until it is known to be on disk it counts only
+//! for this boot of the machine, so that nobody has to wait for the disk.
 
 use std::{
     fs, io,
@@ -23,6 +24,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tempfile::TempDir;
 
+use crate::local::boot_id;
+
+const RECORD: &str = "environment.json";
 /// All programs of a build are started with this variable, which names the work
 /// folder, so that a later server can find those that outlived theirs.
 pub(super) const BUILD_VARIABLE: &str = "WHARF_BUILD_FOLDER";
@@ -34,6 +38,8 @@ const LAST_BREATHS: usize = 500;
 pub(super) struct EnvironmentRecord {
     pub(super) digest: String,
     pub(super) python_version: String,
+    /// The boot that made it, until all of it is on disk.
+    pub(super) boot: Option<String>,
 }
 
 /// What a request led to.
@@ -59,7 +65,12 @@ impl Layout {
         }
         end_builds(&layout.work())?;
         for entry in fs::read_dir(layout.work())? {
-            fs::remove_dir_all(entry?.path())?;
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            } else {
+                fs::remove_file(entry.path())?;
+            }
         }
         Ok(layout)
     }
@@ -97,10 +108,15 @@ impl Layout {
     /// An environment that is there and whose interpreter still exists.
     pub(super) fn environment(&self, digest: &str) -> Option<EnvironmentRecord> {
         let folder = self.environment_folder(digest);
-        let record: EnvironmentRecord = read(&folder.join("environment.json"))?;
+        let record: EnvironmentRecord = read(&folder.join(RECORD))?;
         // Follows the link to the machine's interpreter, which may have been removed.
         let is_whole = venv_python(&folder).is_file() && record.digest == digest;
-        is_whole.then_some(record)
+        // After a power cut any of its files may be torn.
+        let is_certain = match &record.boot {
+            None => true,
+            Some(boot) => boot_id().is_ok_and(|it| it == *boot),
+        };
+        (is_whole && is_certain).then_some(record)
     }
 
     fn request_file(&self, digest: &str) -> PathBuf {
@@ -114,34 +130,58 @@ impl Layout {
 
     pub(super) fn write_request(&self, digest: &str, record: &RequestRecord) -> io::Result<()> {
         // A torn one counts as none, so it is not forced to disk.
-        let mut file = tempfile::NamedTempFile::new_in(self.work())?;
-        serde_json::to_writer(&mut file, record)?;
-        file.persist(self.request_file(digest))?;
-        Ok(())
+        write(&self.work(), &self.request_file(digest), record)
     }
 
-    /// Makes a finished build the environment `record.digest`.
-    pub(super) fn publish(&self, build: &Path, record: &EnvironmentRecord) -> io::Result<()> {
-        let mut marker = fs::File::create(build.join("environment.json"))?;
-        serde_json::to_writer(&mut marker, record)?;
-        marker.flush()?;
-        // Thousands of files: one call for the whole file system is cheaper than one
-        // for each.
-        rustix::fs::syncfs(&marker)?;
-        let target = self.environment_folder(&record.digest);
+    /// Makes a finished build the environment `digest`.
+    pub(super) fn publish(
+        &self,
+        build: &Path,
+        digest: &str,
+        python_version: &str,
+    ) -> io::Result<EnvironmentRecord> {
+        let record = EnvironmentRecord {
+            digest: digest.to_owned(),
+            python_version: python_version.to_owned(),
+            boot: Some(boot_id()?),
+        };
+        write(build, &build.join(RECORD), &record)?;
+        let target = self.environment_folder(digest);
         if target.exists() {
-            // Its interpreter is gone, or it could not be read.
+            // Its interpreter is gone, or it was torn by a power cut.
             let garbage = self.work_folder()?;
             fs::rename(&target, garbage.path().join("old"))?;
         }
         fs::rename(build, &target)?;
-        fs::File::open(self.0.join("environments"))?.sync_all()
+        Ok(record)
+    }
+
+    /// Waits until the environment is on disk; from then on it outlives a power cut.
+    pub(super) fn settle(&self, record: EnvironmentRecord) -> io::Result<()> {
+        let folder = self.environment_folder(&record.digest);
+        // Thousands of files: one call for the whole file system is cheaper than one
+        // for each.
+        rustix::fs::syncfs(fs::File::open(&folder)?)?;
+        let settled = EnvironmentRecord {
+            boot: None,
+            ..record
+        };
+        write(&folder, &folder.join(RECORD), &settled)
     }
 }
 
 /// The interpreter below an environment's folder.
 pub(super) fn venv_python(folder: &Path) -> PathBuf {
     folder.join("venv/bin/python")
+}
+
+/// Writes a small file whole, by way of `folder`.
+fn write(folder: &Path, path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    serde_json::to_writer(&mut file, value)?;
+    file.flush()?;
+    file.persist(path)?;
+    Ok(())
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
@@ -208,13 +248,6 @@ pub(super) fn size_of(folder: &Path) -> io::Result<u64> {
 mod tests {
     use super::*;
 
-    fn record() -> EnvironmentRecord {
-        EnvironmentRecord {
-            digest: "d1".into(),
-            python_version: "3.11.7".into(),
-        }
-    }
-
     fn build(layout: &Layout) -> PathBuf {
         let folder = layout.work_folder().expect("a folder").keep();
         fs::create_dir_all(folder.join("venv/bin")).expect("folders");
@@ -222,19 +255,40 @@ mod tests {
         folder
     }
 
+    fn publish(layout: &Layout) -> EnvironmentRecord {
+        let published = layout.publish(&build(layout), "d1", "3.11.7");
+        published.expect("publish")
+    }
+
     #[test]
     fn an_environment_is_there_when_it_is_whole() {
         let root = tempfile::tempdir().expect("a folder");
         let layout = Layout::open(root.path()).expect("open");
         assert_eq!(layout.environment("d1"), None);
-        layout.publish(&build(&layout), &record()).expect("publish");
-        assert_eq!(layout.environment("d1"), Some(record()));
+        let record = publish(&layout);
+        assert_eq!(layout.environment("d1"), Some(record.clone()));
         fs::remove_file(layout.python("d1")).expect("remove");
         assert_eq!(layout.environment("d1"), None, "its interpreter is gone");
-        layout.publish(&build(&layout), &record()).expect("again");
-        assert_eq!(layout.environment("d1"), Some(record()));
+        publish(&layout);
+        assert_eq!(layout.environment("d1"), Some(record));
         let left = fs::read_dir(layout.work()).expect("read").count();
         assert_eq!(left, 0);
+    }
+
+    #[test]
+    fn an_environment_outlives_a_power_cut_when_it_is_on_disk() {
+        let root = tempfile::tempdir().expect("a folder");
+        let layout = Layout::open(root.path()).expect("open");
+        let record = EnvironmentRecord {
+            boot: Some("an earlier boot".into()),
+            ..publish(&layout)
+        };
+        let file = layout.environment_folder("d1").join(RECORD);
+        write(root.path(), &file, &record).expect("write");
+        assert_eq!(layout.environment("d1"), None, "it may be torn");
+        layout.settle(publish(&layout)).expect("settle");
+        let settled = layout.environment("d1").expect("whole");
+        assert_eq!(settled.boot, None);
     }
 
     #[test]

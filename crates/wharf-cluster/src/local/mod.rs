@@ -28,7 +28,7 @@ mod sockets;
 mod stage;
 mod workload;
 
-pub(crate) use self::{marker::cluster_folder, process::kill_group};
+pub(crate) use self::{marker::cluster_folder, process::{boot_id, kill_group}};
 pub use self::{
     archive::{
         ArchiveError, ArchiveSummary, LONGEST_PATH, MOST_BYTES, MOST_ENTRIES, check_archive,

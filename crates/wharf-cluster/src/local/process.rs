@@ -37,7 +37,7 @@ pub(super) struct ProcessRecord {
 }
 
 /// The boot that this is; pids and start times mean nothing in another one.
-pub(super) fn boot_id() -> io::Result<String> {
+pub(crate) fn boot_id() -> io::Result<String> {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
     Ok(text.trim().to_owned())
 }
