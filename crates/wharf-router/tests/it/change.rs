@@ -9,10 +9,12 @@ use std::{
     time::Duration,
 };
 
+use wharf_router::Limits;
+
 use crate::{
     client::{Client, get, score},
     model::{Model, within},
-    router::{TestRouter, ready, route, target},
+    router::{TestRouter, ready, route, table, target},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,6 +101,28 @@ async fn no_request_fails_while_routes_and_replicas_change() {
         counted.by_class[5], 60,
         "only the markers' 503: {counted:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_router_that_just_started_knows_all_its_routes() {
+    let model = Model::start("a");
+    let name = |number: u32| format!("service-{number}");
+    let routes = (1..=5000).map(|number| route(&name(number), vec![target(number)]));
+    let replicas = (1..=5000).map(|number| (number, vec![model.replica.clone()]));
+    let router = TestRouter::start(
+        table(routes.collect()),
+        ready(replicas.collect()),
+        Limits::default(),
+    )
+    .await;
+    let mut client = router.client().await;
+    for number in [1, 2500, 5000] {
+        let mut request = score("");
+        let path = format!("/api/v1/service/{}/score", name(number));
+        *request.uri_mut() = path.parse().unwrap();
+        assert_eq!(client.ask(request).await.model(), "a");
+    }
+    assert_eq!(client.ask(score("")).await.status, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

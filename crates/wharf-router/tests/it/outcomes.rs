@@ -83,6 +83,18 @@ async fn a_replica_that_is_gone_is_passed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_failed_five_times_is_left_alone() {
+    let model = Model::start("b");
+    let replicas = vec![Model::gone("a"), model.replica.clone()];
+    let router = TestRouter::with(replicas, |_| (), |_| ()).await;
+    let mut client = router.client().await;
+    for _ in 0..40 {
+        assert_eq!(client.ask(score("")).await.model(), "b");
+    }
+    assert_eq!(router.handle.counters().read().retries, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn killed_replicas_cost_only_what_they_worked_on() {
     let [a, b] = [Model::start("a"), Model::start("b")];
     let router = TestRouter::iris(&[&a, &b], |_| ()).await;
