@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Uri, request::Parts};
+use http::{HeaderMap, Uri, request::Parts};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use wharf_control::App;
@@ -30,10 +30,6 @@ impl Call {
     /// `https://HOST:PORT`, no trailing slash.
     pub(crate) fn public_url(&self) -> &str {
         &self.shared.public_url
-    }
-
-    pub(crate) fn method(&self) -> &Method {
-        &self.parts.method
     }
 
     pub(crate) fn uri(&self) -> &Uri {

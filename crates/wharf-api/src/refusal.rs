@@ -3,7 +3,7 @@
 //! Handlers return [`wharf_core::Error`] with `?` and never think of statuses; a
 //! surface that has words of its own for something makes a [`Refusal`] itself.
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use wharf_core::{Error, Kind, finding::Finding};
 
 /// A refusal: what every surface needs to render it.
@@ -19,8 +19,8 @@ pub(crate) struct Refusal {
     pub(crate) details: Vec<Finding>,
     /// What was looked for, where that is the matter.
     pub(crate) kind: Option<Kind>,
-    /// Headers of the answer.
-    pub(crate) headers: HeaderMap,
+    /// Headers of the answer; few, so that a refusal stays small to pass on.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// For the log alone.
     pub(crate) inside: Option<String>,
     /// The proof was signed with a key that is not ours any more.
@@ -35,7 +35,7 @@ impl Refusal {
             message: message.into(),
             details: Vec::new(),
             kind: None,
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
             inside: None,
             stale_key: false,
         }
@@ -46,8 +46,8 @@ impl Refusal {
         Error::invalid(field, message).into()
     }
 
-    pub(crate) fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
         self
     }
 

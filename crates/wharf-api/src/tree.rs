@@ -230,3 +230,106 @@ impl<T> Leaf<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+
+    fn tree() -> Tree<u8> {
+        let mut tree = Tree::default();
+        for (method, template, end) in [
+            (Method::GET, "/subscriptions", 1),
+            (
+                Method::GET,
+                "/subscriptions/{subscription}/groups/{group}",
+                2,
+            ),
+            (
+                Method::PUT,
+                "/subscriptions/{subscription}/groups/{group}",
+                3,
+            ),
+            (
+                Method::GET,
+                "/subscriptions/{subscription}/groups/special/keys",
+                4,
+            ),
+            (Method::GET, "/files/{container}/{*path}", 5),
+            (Method::GET, "/files/{container}", 6),
+        ] {
+            tree.insert(&method, template, end);
+        }
+        tree
+    }
+
+    #[test]
+    fn words_compare_without_case_and_empty_segments_do_not_count() {
+        for (path, end, name, value) in [
+            ("/SubScriptions//", 1, "subscription", ""),
+            ("//subscriptions/S/GROUPS/Rg/", 2, "group", "Rg"),
+            ("/subscriptions/S/groups/special", 2, "group", "special"),
+            (
+                "/subscriptions/S/groups/special/keys",
+                4,
+                "subscription",
+                "S",
+            ),
+            ("/subscriptions/S/groups/a%20b", 2, "group", "a b"),
+            ("/files/C/a//b%2Fc/", 5, "path", "a//b/c/"),
+            ("/files/C", 6, "container", "C"),
+            ("/files/C/x", 5, "container", "C"),
+        ] {
+            let found = tree().find(&Method::GET, path).expect(path);
+            assert_eq!(found.end, end, "{path}");
+            assert_eq!(found.captures.get(path, name), value, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_from_what_is_not_allowed() {
+        for (method, path, status) in [
+            (Method::GET, "/", StatusCode::NOT_FOUND),
+            (Method::GET, "/subscription", StatusCode::NOT_FOUND),
+            (Method::GET, "/subscriptions/s", StatusCode::NOT_FOUND),
+            (
+                Method::GET,
+                "/subscriptions/s/groups/g/x",
+                StatusCode::NOT_FOUND,
+            ),
+            (
+                Method::POST,
+                "/subscriptions",
+                StatusCode::METHOD_NOT_ALLOWED,
+            ),
+            (
+                Method::GET,
+                "/subscriptions/s/groups/..",
+                StatusCode::BAD_REQUEST,
+            ),
+            (
+                Method::GET,
+                "/subscriptions/s/groups/a%2Fb",
+                StatusCode::BAD_REQUEST,
+            ),
+            (
+                Method::GET,
+                "/subscriptions/s/groups/a%5Cb",
+                StatusCode::BAD_REQUEST,
+            ),
+            (
+                Method::GET,
+                "/subscriptions/s/groups/a%0Ab",
+                StatusCode::BAD_REQUEST,
+            ),
+            (Method::GET, "/files/C/a/%2e%2e/b", StatusCode::BAD_REQUEST),
+            (Method::GET, "/files/C/a%2F..%2Fb", StatusCode::BAD_REQUEST),
+        ] {
+            let refusal = tree().find(&method, path).expect_err(path);
+            assert_eq!(refusal.status, status, "{path}");
+        }
+        let found = tree().find(&Method::HEAD, "/subscriptions").expect("GET's");
+        assert_eq!(found.end, 1);
+    }
+}

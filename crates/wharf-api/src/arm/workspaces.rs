@@ -6,14 +6,11 @@ use wharf_wire::{arm::workspaces::Workspace, page::ValueList};
 use crate::{
     answer::{self, Answered},
     call::Call,
+    v1,
 };
 
 fn shape(call: &Call, workspace: &wharf_core::workspace::Workspace) -> Workspace {
-    let discovery_url = format!(
-        "{}/discovery/workspaces/{}",
-        call.public_url(),
-        workspace.id
-    );
+    let discovery_url = v1::discovery_url(call.public_url(), workspace.id);
     Workspace::new(workspace, discovery_url)
 }
 

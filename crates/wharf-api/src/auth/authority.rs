@@ -1,8 +1,8 @@
 //! The OAuth 2 authority under `/adfs`: with that name in the address, msal asks
 //! no service of Microsoft's about it.
 
-use http::{HeaderValue, StatusCode, header};
-use wharf_core::{Error, Secret};
+use http::StatusCode;
+use wharf_core::Secret;
 use wharf_wire::arm::sign_in::{KeySet, OpenIdConfiguration, TokenAnswer};
 
 use super::basic;
@@ -54,8 +54,7 @@ pub(crate) async fn token(mut call: Call) -> Answered {
     let issued = call
         .app()
         .sign_in_client(&client, &secret, &audience)
-        .await
-        .map_err(|error| refused(&call, error))?;
+        .await?;
     answer::secret(&TokenAnswer::new(
         issued.token.reveal(),
         issued.expires_in.as_secs(),
@@ -88,18 +87,4 @@ fn audience(form: Pairs<'_>, public_url: &str) -> String {
             .get("resource")
             .map_or_else(|| format!("{public_url}/"), |text| text.into_owned()),
     }
-}
-
-/// A wrong secret that came in a header is answered with the scheme of that header
-/// (RFC 6749, 5.2).
-fn refused(call: &Call, error: Error) -> Refusal {
-    let is_secret_wrong = matches!(error, Error::Unauthenticated { .. });
-    let refusal = Refusal::from(error);
-    if is_secret_wrong && call.headers().contains_key(header::AUTHORIZATION) {
-        return refusal.with_header(
-            header::WWW_AUTHENTICATE,
-            HeaderValue::from_static("Basic realm=\"wharf\""),
-        );
-    }
-    refusal
 }

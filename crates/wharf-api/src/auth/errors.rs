@@ -1,6 +1,6 @@
 //! OAuth's shape of a refusal (RFC 6749, section 5.2).
 
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, header::WWW_AUTHENTICATE};
 use wharf_wire::arm::sign_in::OAuthError;
 
 use crate::{
@@ -10,7 +10,13 @@ use crate::{
 
 pub(crate) fn render(refusal: &Refusal) -> Response<Body> {
     let shape = OAuthError::new(code(refusal), &refusal.message);
-    answer::json(refusal.status, &shape).unwrap_or_else(|_| answer::empty(refusal.status))
+    let answered = answer::json(refusal.status, &shape);
+    let mut response = answered.unwrap_or_else(|_| answer::empty(refusal.status));
+    if refusal.status == StatusCode::UNAUTHORIZED {
+        let scheme = HeaderValue::from_static("Basic realm=\"wharf\"");
+        response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+    }
+    response
 }
 
 /// OAuth's own word. A handler of this surface has chosen it already; what comes

@@ -4,7 +4,7 @@
 //! A PUT must do neither: it is told everything that is wrong with it, and what
 //! Wharf does not interpret is kept and given back.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Map, Value};
 use wharf_core::finding::Finding;
@@ -172,15 +172,16 @@ impl Fields {
     }
 }
 
-fn kind_of(value: &Value) -> &'static str {
-    match value {
+/// What was found, for a message; numbers as they are, since only some are wrong.
+fn kind_of(value: &Value) -> Cow<'static, str> {
+    Cow::Borrowed(match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",
-        Value::Number(_) => "this number",
+        Value::Number(number) => return Cow::Owned(number.to_string()),
         Value::String(_) => "a text",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
-    }
+    })
 }
 
 #[cfg(test)]
@@ -210,6 +211,7 @@ mod tests {
         assert_eq!(inner.text("name", &mut findings), None);
         assert_eq!(inner.text("none", &mut findings), None);
         fields.first_object("pools", &mut findings);
+        assert_eq!(findings[1].message, "must be a whole number, not 1.5");
         let places: Vec<_> = findings.iter().map(|found| found.field.as_str()).collect();
         assert_eq!(
             places,

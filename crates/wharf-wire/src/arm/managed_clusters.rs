@@ -200,6 +200,17 @@ pub struct UserAssignedIdentity {
     pub object_id: Uuid,
 }
 
+/// The host of an address such as `https://HOST:PORT/…`.
+fn host_of(address: &str) -> String {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    host.to_owned()
+}
+
 fn running() -> PowerState {
     PowerState {
         code: "Running".to_owned(),
@@ -241,7 +252,7 @@ impl From<&ManagedCluster> for Cluster {
                 kubernetes_version: spec.kubernetes_version.clone(),
                 current_kubernetes_version: spec.kubernetes_version.clone(),
                 dns_prefix: cluster.name.to_string(),
-                fqdn: spec.server.clone(),
+                fqdn: spec.server.as_deref().map(host_of),
                 agent_pool_profiles: vec![AgentPoolProfile {
                     name: "nodepool1".to_owned(),
                     count: spec.node_count,
@@ -322,6 +333,18 @@ mod tests {
         let secret = Secret::new("apiVersion: v1\n");
         let request = parse(import(&secret)).expect("a good request");
         assert_eq!(request.kubeconfig, Some(secret));
+    }
+
+    #[test]
+    fn a_host_is_taken_out_of_an_address() {
+        for (address, host) in [
+            ("https://cluster.example:6443", "cluster.example"),
+            ("https://10.0.0.1/path", "10.0.0.1"),
+            ("https://[::1]:6443", "[::1]"),
+            ("https://[::1]", "[::1]"),
+        ] {
+            assert_eq!(host_of(address), host);
+        }
     }
 
     #[test]

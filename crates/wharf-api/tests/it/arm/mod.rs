@@ -1,0 +1,5 @@
+//! Azure Resource Manager.
+
+mod clusters;
+mod computes;
+mod places;

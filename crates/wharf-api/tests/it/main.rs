@@ -1,0 +1,17 @@
+//! The surfaces over a whole App: real SQLite and files, a backend in memory.
+//!
+//! - [`surface`], [`client`]: ask as a client does; [`snapshot`]: keeps answers
+//! - [`coverage`]: walks the route table
+//! - surfaces: [`sign_in`], [`arm`], [`v1`], [`blob`]
+//! - what is refused: [`bad_input`]; real connections with TLS: [`listen`]
+
+mod arm;
+mod bad_input;
+mod blob;
+mod client;
+mod coverage;
+mod listen;
+mod sign_in;
+mod snapshot;
+mod surface;
+mod v1;
