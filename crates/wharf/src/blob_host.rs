@@ -14,6 +14,9 @@ use rustix::fs::{FlockOperation, flock};
 /// Name of the storage account; the blob surface answers to it.
 pub(crate) const ACCOUNT: &str = "wharf";
 
+/// The file that names are looked up in before DNS.
+pub(crate) const HOSTS: &str = "/etc/hosts";
+
 /// The account's host for a public host.
 pub(crate) fn blob_host(public_host: &str) -> String {
     format!("{ACCOUNT}.blob.{public_host}")

@@ -27,7 +27,7 @@ Examples:
 Then, in the shell that runs your scripts:
   eval \"$(wharf env)\"";
 
-/// Runs Wharf: the control plane, and the local cluster with its router.
+/// Run Wharf: the control plane, and the local cluster with its router.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ServerArgs {

@@ -4,7 +4,7 @@
 //!   - what it is told: [`config`]; its state: [`data_dir`], [`durable`], [`keys`],
 //!     [`certificates`], [`ports`]
 //!   - its edges: [`tls`], [`blob_host`], [`sign_in_files`], [`ready`],
-//!     [`replicas`], [`passed_on`], [`signals`], [`telemetry`]
+//!     [`local_cluster`], [`passed_on`], [`signals`], [`telemetry`]
 //! - [`scorer`]: one replica
 //! - everything else is `wharf-cli`
 
@@ -15,10 +15,10 @@ mod data_dir;
 mod durable;
 mod error;
 mod keys;
+mod local_cluster;
 mod passed_on;
 mod ports;
 mod ready;
-mod replicas;
 mod scorer;
 mod server;
 mod sign_in_files;

@@ -1,10 +1,15 @@
-//! Whether everything really answers: asked from outside, as a client would.
+//! Whether everything really answers: asked from outside, as a client would. Then
+//! it is said.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io::Write as _, net::SocketAddr, time::Duration};
 
 use reqwest::{Certificate, Client, StatusCode};
 
-use crate::{config::from_here, error::StartError};
+use crate::{
+    blob_host::{self, Resolved},
+    config::from_here,
+    error::StartError,
+};
 
 /// How long a listener that is served may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -52,4 +57,36 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// What the person at the shell sees. Whoever waits for the line reads it from
+/// standard output; all else is in the log.
+pub(crate) fn say(public_url: &str, host: &str, name: &Resolved) {
+    let hosts = blob_host::HOSTS;
+    let mut text = String::new();
+    let blob_host = blob_host::blob_host(host);
+    match name {
+        Resolved::Yes => {}
+        Resolved::Added(line) => {
+            tracing::info!(line, "added a line to {hosts}");
+            text.push_str(&format!(
+                "Added `{line}` to {hosts}: uploads go to `{blob_host}`\n"
+            ));
+        }
+        Resolved::No(advice) => {
+            tracing::warn!(
+                advice,
+                "`{blob_host}` does not resolve: uploads of models will fail"
+            );
+            text.push_str(&format!(
+                "`{blob_host}` does not resolve: uploads of models will fail. This mends it:\n  \
+                 {advice}\n"
+            ));
+        }
+    }
+    text.push_str(&format!("Wharf is ready at {public_url}\n"));
+    tracing::info!(url = public_url, "ready");
+    let mut out = std::io::stdout();
+    // A closed standard output is no reason not to serve.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -6,35 +6,31 @@
 //!     ─▶ reconcilers, control plane ─▶ asked from outside ─▶ "ready"
 //! ```
 
-use std::{io::Write as _, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 use wharf_api::{Api, ApiSettings};
 use wharf_cli::AdminFile;
-use wharf_cluster::{LocalBackend, LocalProvider, LocalSettings, UvEnvironments, UvSettings};
+use wharf_cluster::{LocalBackend, LocalProvider};
 use wharf_control::{App, AppSettings, bootstrap::Bootstrap};
 use wharf_core::clock::{Clock, SystemClock};
 use wharf_router::{Router, RouterHandle, RouterSettings};
 use wharf_store::{BlobStore, OperationLogs, SealKey, Store};
 
 use crate::{
-    blob_host::{self, Resolved},
+    blob_host,
     certificates::{self, Authority},
     config::{ServerArgs, url},
     data_dir::LockedDataDir,
     error::StartError,
     keys::Keys,
-    passed_on,
+    local_cluster::{self, LocalScaler},
     ports::Listeners,
-    ready,
-    replicas::LocalScaler,
-    sign_in_files,
+    ready, sign_in_files,
     signals::StopSignals,
     tls::ServerCertificate,
 };
 
-/// The file that names are looked up in before DNS.
-const HOSTS: &str = "/etc/hosts";
 /// Time to end reconciler steps and to close the store, beyond the time that
 /// requests in flight get.
 const CLOSING: Duration = Duration::from_secs(10);
@@ -112,7 +108,7 @@ impl Server {
         let seal = SealKey::new(&keys.seal)?;
         let store = Store::open(&dir.dir().database(), seal).await?;
         let blobs = BlobStore::open(&dir.path("blobs"))?;
-        let backend = local_backend(&dir, &blobs).await?;
+        let backend = local_cluster::backend(&dir, &blobs).await?;
         let settings = AppSettings {
             clock,
             store: store.clone(),
@@ -121,7 +117,7 @@ impl Server {
             backend: Arc::<LocalBackend>::clone(&backend),
             backend_changes: backend.change_sender(),
             provider: Arc::new(LocalProvider::new(dir.path("replicas"))),
-            environments: environments(args, &dir)?,
+            environments: local_cluster::environments(args, &dir)?,
             token_key: keys.token,
             token_lifetime: Duration::from_secs(args.token_lifetime),
             sas_key: keys.sas,
@@ -158,7 +154,8 @@ impl Server {
         let mut background = JoinSet::new();
         background.spawn(certificate.keep_fresh());
 
-        let name = blob_host::ensure(&host, Path::new(HOSTS), !args.no_hosts_entry).await;
+        let name =
+            blob_host::ensure(&host, Path::new(blob_host::HOSTS), !args.no_hosts_entry).await;
         ready::check(&ca_pem, &host, addresses.0, addresses.1).await?;
         let admin = AdminFile {
             tenant_id: administrator.tenant.to_string(),
@@ -171,7 +168,7 @@ impl Server {
             ca_file: dir.dir().ca(),
         };
         sign_in_files::write_sign_in(dir.dir(), &admin)?;
-        say_ready(&public_url, &host, &name);
+        ready::say(&public_url, &host, &name);
         Ok(Self {
             router,
             shutdown,
@@ -196,69 +193,8 @@ impl Server {
     }
 }
 
-async fn local_backend(
-    dir: &LockedDataDir,
-    blobs: &BlobStore,
-) -> Result<Arc<LocalBackend>, StartError> {
-    let program = std::env::current_exe()
-        .map_err(|error| StartError::Part(format!("this program cannot be found: {error}")))?;
-    let settings = LocalSettings {
-        root: dir.path("replicas"),
-        socket_dir: dir.path("sockets"),
-        scorer_program: program,
-        content: Arc::new(blobs.clone()),
-        environment: passed_on::to_replicas(),
-    };
-    LocalBackend::start(settings)
-        .await
-        .map_err(|error| StartError::Part(format!("the local cluster: {error}")))
-}
-
-fn environments(args: &ServerArgs, dir: &LockedDataDir) -> Result<Arc<UvEnvironments>, StartError> {
-    let mut settings = UvSettings::new(dir.path("environments"));
-    settings.uv.clone_from(&args.uv);
-    settings.environment = passed_on::to_builders();
-    settings.policy.strict_python = args.strict_python;
-    settings.policy.allow_source_builds = args.allow_source_builds;
-    settings.policy.host_python.clone_from(&args.host_python);
-    UvEnvironments::new(settings)
-        .map(Arc::new)
-        .map_err(|error| StartError::Part(format!("the environments: {error}")))
-}
-
 fn address(listener: &tokio::net::TcpListener) -> Result<std::net::SocketAddr, StartError> {
     listener
         .local_addr()
         .map_err(|error| StartError::Part(format!("a listener has no address: {error}")))
-}
-
-/// What the person at the shell sees. Whoever waits for the line reads it from
-/// standard output; all else is in the log.
-fn say_ready(public_url: &str, host: &str, name: &Resolved) {
-    let mut text = String::new();
-    let blob_host = blob_host::blob_host(host);
-    match name {
-        Resolved::Yes => {}
-        Resolved::Added(line) => {
-            tracing::info!(line, "added a line to {HOSTS}");
-            text.push_str(&format!(
-                "Added `{line}` to {HOSTS}: uploads go to `{blob_host}`\n"
-            ));
-        }
-        Resolved::No(advice) => {
-            tracing::warn!(
-                advice,
-                "`{blob_host}` does not resolve: uploads of models will fail"
-            );
-            text.push_str(&format!(
-                "`{blob_host}` does not resolve: uploads of models will fail. This mends it:\n  \
-                 {advice}\n"
-            ));
-        }
-    }
-    text.push_str(&format!("Wharf is ready at {public_url}\n"));
-    tracing::info!(url = public_url, "ready");
-    let mut out = std::io::stdout();
-    // A closed standard output is no reason not to serve.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -19,7 +19,8 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   wharf cluster import -n prod -g wharf --kubeconfig ~/.kube/config --context prod
-  kubectl config view --raw --flatten --minify | wharf cluster import -n prod -g wharf --kubeconfig -
+  kubectl config view --raw --flatten --minify |
+    wharf cluster import -n prod -g wharf --kubeconfig -
 
 Certificates and tokens must be inline. What runs a program or names a file
 (`exec`, `auth-provider`, `client-key: /path`) is refused, since the server would do

@@ -1,0 +1,35 @@
+//! What `--help` says. A change of it is a change of the product.
+
+use crate::program::run;
+
+#[test]
+fn every_command_explains_itself() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    for words in [
+        &["--help"][..],
+        &["server", "--help"],
+        &["env", "--help"],
+        &["exec", "--help"],
+        &["doctor", "--help"],
+        &["cluster", "--help"],
+        &["cluster", "import", "--help"],
+        &["cluster", "list", "--help"],
+        &["cluster", "show", "--help"],
+    ] {
+        let ended = run(scratch.path(), words);
+        assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{words:?}");
+        let name = words
+            .join(" ")
+            .replace(" --help", "")
+            .replace("--help", "wharf");
+        insta::assert_snapshot!(name.replace(' ', "-"), ended.out);
+    }
+}
+
+#[test]
+fn the_version_is_on_one_line() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let expected = concat!("wharf ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(run(scratch.path(), &["version"]).out, expected);
+    assert_eq!(run(scratch.path(), &["--version"]).out, expected);
+}

@@ -1,0 +1,17 @@
+//! The whole program, from outside: started, asked, stopped, killed.
+//!
+//! - [`program`]: runs it; [`server`]: a server that runs
+//! - [`first_start`], [`restart`], [`lock`], [`ports`], [`stop`]: its life
+//! - [`environment`], [`doctor`], [`cluster`], [`help`]: the shell
+
+mod cluster;
+mod doctor;
+mod environment;
+mod first_start;
+mod help;
+mod lock;
+mod ports;
+mod program;
+mod restart;
+mod server;
+mod stop;

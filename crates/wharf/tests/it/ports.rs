@@ -1,0 +1,52 @@
+//! Ports that the system chose are kept.
+
+use std::net::TcpListener;
+
+use crate::{
+    program::run,
+    server::{Server, data},
+};
+
+#[test]
+fn a_port_that_is_taken_is_replaced_with_a_warning() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let first = Server::start(scratch.path());
+    let url = first.url.clone();
+    assert!(first.stop().success());
+    let port = url.rsplit_once(':').expect("a port").1;
+    let taken = TcpListener::bind(format!("127.0.0.1:{port}")).expect("it is free");
+    let second = Server::start(scratch.path());
+    assert_ne!(second.url, url);
+    assert!(
+        second.log().contains("the port of the last start is taken"),
+        "{}",
+        second.log()
+    );
+    drop(taken);
+}
+
+#[test]
+fn a_port_that_was_asked_for_and_is_taken_is_an_error() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let data = data(scratch.path());
+    let data = data.to_str().expect("text");
+    let ended = run(
+        scratch.path(),
+        &["server", "--data-dir", data, "--listen", &address],
+    );
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended
+            .err
+            .contains(&format!("error: cannot listen on {address} (--listen)")),
+        "{}",
+        ended.err
+    );
+    assert!(
+        ended.err.contains("hint: another program listens there"),
+        "{}",
+        ended.err
+    );
+}
