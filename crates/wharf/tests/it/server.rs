@@ -147,6 +147,7 @@ pub(crate) fn kept_files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         .filter_map(|folder| fs::read_dir(data.join(folder)).ok())
         .flatten()
         .map(|entry| entry.expect("an entry").path())
+        .filter(|path| !is_unfinished(path))
         .collect();
     let others = [
         "admin.json",
@@ -159,4 +160,10 @@ pub(crate) fn kept_files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     paths.sort();
     let read = |path: PathBuf| fs::read(&path).ok().map(|bytes| (path, bytes));
     paths.into_iter().filter_map(read).collect()
+}
+
+/// What a write that was interrupted leaves; the next start removes it.
+fn is_unfinished(path: &Path) -> bool {
+    let name = path.file_name().expect("a name");
+    name.as_encoded_bytes().starts_with(b".unfinished-")
 }
