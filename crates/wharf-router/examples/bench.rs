@@ -1,6 +1,6 @@
 //! Requests a second and core: a router on one thread before a trivial replica.
 //!
-//! `cargo run --release -p wharf-router --example bench -- SECONDS CONNECTIONS`
+//! `cargo run --release -p wharf-router --example bench -- SECONDS CONNECTIONS BYTES`
 //!
 //! Router, replica and clients each have a runtime of their own, and the processor
 //! time of the router's threads is what counts, so that the machine's other work
@@ -83,13 +83,25 @@ fn processor_time(name: &str) -> f64 {
     ticks as f64 * TICK
 }
 
+/// Most memory that the process ever had, in KiB.
+fn most_memory() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number.and_then(|number| number.parse().ok()).unwrap_or(0.0)
+}
+
 async fn replica(path: &Path) {
     let listener = UnixListener::bind(path).unwrap();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let service = service_fn(|request: Request<Incoming>| async move {
-            let body = request.into_body().collect().await.unwrap();
-            Ok::<_, Infallible>(Response::new(Full::new(body.to_bytes())))
+            let mut body = request.into_body();
+            let mut length = 0;
+            while let Some(frame) = body.frame().await {
+                length += frame.unwrap().data_ref().map_or(0, Bytes::len);
+            }
+            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(length.to_string()))))
         });
         let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         tokio::spawn(async move { drop(served.await) });
@@ -99,6 +111,7 @@ async fn replica(path: &Path) {
 async fn client(
     address: std::net::SocketAddr,
     tls: Arc<rustls::ClientConfig>,
+    body: Bytes,
     count: Arc<AtomicU64>,
     is_over: Arc<AtomicBool>,
 ) {
@@ -114,9 +127,7 @@ async fn client(
             .header("host", "localhost")
             .header("authorization", format!("Bearer {KEY}"))
             .header("content-type", "application/json")
-            .body(Full::new(Bytes::from_static(
-                b"{\"data\": [[5.1, 3.5, 1.4, 0.2]]}",
-            )))
+            .body(Full::new(body.clone()))
             .unwrap();
         sender.ready().await.unwrap();
         let response = sender.send_request(request).await.unwrap();
@@ -132,6 +143,7 @@ fn main() {
         text.and_then(|text| text.parse().ok()).unwrap_or(otherwise)
     };
     let (seconds, connections) = (number(1, 5), number(2, 16));
+    let body = Bytes::from(vec![b'x'; usize::try_from(number(3, 32)).unwrap()]);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("replica.sock");
     let [routers, replicas, clients] = ["router", "replica", "clients"].map(runtime);
@@ -196,16 +208,18 @@ fn main() {
     let count = Arc::new(AtomicU64::new(0));
     let is_over = Arc::new(AtomicBool::new(false));
     let tls = Arc::new(tls);
+    let memory = most_memory();
     for _ in 0..connections {
         clients.spawn(client(
             handle.local_addr(),
             Arc::clone(&tls),
+            body.clone(),
             Arc::clone(&count),
             Arc::clone(&is_over),
         ));
     }
     // Handshakes and first connections are not what is measured.
-    while count.load(Relaxed) < 100 * connections {
+    while count.load(Relaxed) < connections {
         thread::sleep(Duration::from_millis(10));
     }
     let (began, first) = (Instant::now(), count.load(Relaxed));
@@ -215,7 +229,10 @@ fn main() {
     let elapsed = began.elapsed().as_secs_f64();
     let used = processor_time("router") - used;
     is_over.store(true, Relaxed);
+    let memory = most_memory() - memory;
     println!("connections            {connections}");
+    println!("bytes of a body        {}", body.len());
+    println!("memory of all three    +{:.1} MiB at most", memory / 1024.0);
     println!("requests a second      {:.0}", total as f64 / elapsed);
     println!("router, µs a request   {:.1}", used * 1e6 / total as f64);
     println!("requests a second and core {:.0}", total as f64 / used);
