@@ -25,13 +25,13 @@ use super::{
     layout::{EnvironmentRecord, Layout, RequestRecord},
     plan::{PackagePlan, Plan, plan},
     python::Interpreter,
-    resolve::{Resolved, resolve},
-    settings::UvSettings,
+    resolve::{Resolved, Unresolved, resolve},
+    settings::{BuildPolicy, UvSettings},
     tool,
 };
 
 /// Part of every request's digest: a change of the rules makes earlier answers void.
-const RULES: u32 = 1;
+const RULES: u32 = 2;
 
 /// Environments made with `uv`, kept by content and shared.
 ///
@@ -124,6 +124,7 @@ impl UvEnvironments {
     async fn make(
         &self,
         request: &str,
+        spec: &EnvironmentSpec,
         plan: &PackagePlan,
         log: &dyn BuildLog,
     ) -> Result<BuiltEnvironment, EnvironmentError> {
@@ -157,7 +158,14 @@ impl UvEnvironments {
             let found = there.interpreters.iter().find(preferred);
             tool::find(&build, found.or(there.interpreters.first())).await?
         };
-        let resolved = resolve(&build, &uv, plan, &there).await?;
+        let (resolved, plan) = match resolve(&build, &uv, plan, &there).await {
+            Err(Unresolved::Unsatisfiable(error)) if plan.is_hinted => {
+                log.line(&error.to_string());
+                let plan = without_hints(spec, &self.settings.policy)?;
+                (resolve(&build, &uv, &plan, &there).await?, plan)
+            }
+            resolved => (resolved?, plan.clone()),
+        };
         let digest = environment_digest(&resolved);
         let _turn = self.turn(&digest, log).await;
         let environment = match self.layout.environment(&digest) {
@@ -165,7 +173,7 @@ impl UvEnvironments {
                 log.line("The same packages are already installed; they are shared");
                 environment
             }
-            None => self.install(&build, &uv, plan, &resolved, digest).await?,
+            None => self.install(&build, &uv, &plan, &resolved, digest).await?,
         };
         let mut notices = plan.notices.clone();
         notices.extend(resolved.notice);
@@ -211,6 +219,7 @@ impl UvEnvironments {
             RULES,
             &spec.python,
             &spec.docker,
+            &spec.model_frameworks,
             (
                 policy.strict_python,
                 policy.allow_source_builds,
@@ -221,6 +230,35 @@ impl UvEnvironments {
         let text = serde_json::to_vec(&all);
         let text = text.map_err(|error| EnvironmentError::Unavailable(error.to_string()))?;
         Ok(Digest::of(&text).to_string())
+    }
+}
+
+/// The plan when the versions that saved the models cannot be had.
+fn without_hints(
+    spec: &EnvironmentSpec,
+    policy: &BuildPolicy,
+) -> Result<PackagePlan, EnvironmentError> {
+    let open = EnvironmentSpec {
+        model_frameworks: Vec::new(),
+        ..spec.clone()
+    };
+    match plan(&open, policy).map_err(EnvironmentError::Refused)? {
+        Plan::Packages(mut plan) => {
+            let versions: Vec<_> = spec
+                .model_frameworks
+                .iter()
+                .map(|it| format!("{} {}", it.name, it.version))
+                .collect();
+            plan.notices.push(format!(
+                "the models were registered with {}, which cannot be had here: other versions \
+                 are taken, and the models may not load",
+                versions.join(", ")
+            ));
+            Ok(plan)
+        }
+        Plan::Host { .. } => Err(EnvironmentError::Unavailable(
+            "an environment changed while it was made".to_owned(),
+        )),
     }
 }
 
@@ -264,6 +302,6 @@ impl EnvironmentBuilder for UvEnvironments {
         if let Some(known) = self.known(&request) {
             return Ok(known);
         }
-        self.make(&request, &plan, log).await
+        self.make(&request, spec, &plan, log).await
     }
 }

@@ -21,7 +21,7 @@ use super::{
 /// environment, have some 400.
 const MOST_LINES: usize = 1000;
 /// Longest line, in bytes.
-const LONGEST_LINE: usize = 1000;
+const LONGEST_LINE: usize = 1024;
 /// Azure's own base images start with this; they bring nothing that a Python package
 /// needs.
 const DEFAULT_IMAGE: &str = "azureml/openmpi";
@@ -46,6 +46,8 @@ pub(super) struct PackagePlan {
     /// Other indexes: `uv`'s option and the address.
     pub(super) indexes: Vec<(&'static str, String)>,
     pub(super) notices: Vec<String>,
+    /// A version was taken from the models; without it more may fit together.
+    pub(super) is_hinted: bool,
 }
 
 /// Understands `spec`, or says everything that is wrong with it.
@@ -309,6 +311,7 @@ impl Reader<'_> {
                 redact(&spec.python.conda.channels.join(", "))
             ));
         }
+        let is_hinted = self.hints(spec);
         let mut all = self.requirements.clone();
         all.extend(self.pinned.iter().cloned());
         let mut additions = rules::additions(&all);
@@ -323,7 +326,26 @@ impl Reader<'_> {
             overrides: additions.overrides,
             indexes: self.indexes,
             notices: self.notices,
+            is_hinted,
         }))
+    }
+
+    /// Takes versions that the user left open from what saved the models.
+    fn hints(&mut self, spec: &EnvironmentSpec) -> bool {
+        let mut is_hinted = false;
+        for requirement in &mut self.requirements {
+            if !requirement.specifiers.is_any() || requirement.url.is_some() {
+                continue;
+            }
+            if let Some(specifiers) = rules::saved_with(&requirement.name, &spec.model_frameworks) {
+                requirement.specifiers = specifiers;
+                is_hinted = true;
+                self.notices.push(format!(
+                    "`{requirement}` is installed: the model was registered with that version"
+                ));
+            }
+        }
+        is_hinted
     }
 }
 

@@ -1,7 +1,7 @@
 //! What becomes of whole environments.
 
 use wharf_core::environment::{
-    CondaDependency, CondaSpec, DockerSection, EnvironmentSpec, PythonSection,
+    CondaDependency, CondaSpec, DockerSection, EnvironmentSpec, ModelFramework, PythonSection,
 };
 
 use super::{
@@ -134,6 +134,29 @@ fn pins_stay_and_the_platforms_own_floats() {
 }
 
 #[test]
+fn an_open_version_is_the_one_that_saved_the_model() {
+    let mut spec = spec(&["numpy", "scikit-learn"], &["azureml-defaults"]);
+    spec.model_frameworks = vec![ModelFramework {
+        name: "ScikitLearn".into(),
+        version: "1.2.2".into(),
+    }];
+    let plan = packages(&spec);
+    assert!(plan.is_hinted);
+    assert_eq!(lines(&plan)[1], "scikit-learn==1.2.2");
+    assert!(plan.constraints.contains(&"numpy<2".to_owned()));
+    assert!(has_notice(
+        &plan,
+        "the model was registered with that version"
+    ));
+    assert!(!has_notice(&plan, "has no version"));
+
+    spec.python.conda.dependencies[1] = CondaDependency::Conda("scikit-learn=1.5".into());
+    let plan = packages(&spec);
+    assert!(!plan.is_hinted, "what the user pins stays");
+    assert_eq!(lines(&plan)[1], "scikit-learn==1.5.*");
+}
+
+#[test]
 fn everything_that_is_wrong_is_said_at_once() {
     let mut spec = spec(
         &[
@@ -204,7 +227,7 @@ fn the_number_and_the_length_of_lines_are_limited() {
     let many = vec!["six"; 1001];
     let findings = plan(&spec(&[], &many), &BuildPolicy::default()).expect_err("too many");
     assert_eq!(findings.len(), 1);
-    let long = "a".repeat(1001);
+    let long = "a".repeat(1025);
     assert!(plan(&spec(&[&long], &[]), &BuildPolicy::default()).is_err());
 }
 

@@ -29,13 +29,34 @@ pub(super) struct Resolved {
     pub(super) notice: Option<String>,
 }
 
+/// Why there are none.
+#[derive(Debug)]
+pub(super) enum Unresolved {
+    /// They do not fit together: other requirements may.
+    Unsatisfiable(EnvironmentError),
+    Other(EnvironmentError),
+}
+
+impl From<EnvironmentError> for Unresolved {
+    fn from(error: EnvironmentError) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<Unresolved> for EnvironmentError {
+    fn from(unresolved: Unresolved) -> Self {
+        let (Unresolved::Unsatisfiable(error) | Unresolved::Other(error)) = unresolved;
+        error
+    }
+}
+
 /// Tries the interpreters in order and takes the first that works.
 pub(super) async fn resolve(
     build: &Build<'_>,
     uv: &Path,
     plan: &PackagePlan,
     installed: &Installed,
-) -> Result<Resolved, EnvironmentError> {
+) -> Result<Resolved, Unresolved> {
     let policy = &build.settings.policy;
     let strict = policy.strict_python;
     let chosen = candidates(
@@ -73,14 +94,14 @@ pub(super) async fn resolve(
                 first.get_or_insert(message);
             }
             Cause::Unreachable(message) | Cause::Other(message) => {
-                return Err(failed(message));
+                return Err(failed(message).into());
             }
         }
     }
     let tried = &chosen.interpreters;
     let would_do = would_do(build, uv, plan, tried).await?;
     let first = first.unwrap_or_default();
-    Err(failed(format!(
+    Err(Unresolved::Unsatisfiable(failed(format!(
         "these packages cannot be had together with Python {}: {first}{}",
         listed(tried),
         if would_do.is_empty() {
@@ -89,7 +110,7 @@ pub(super) async fn resolve(
             let versions: Vec<_> = would_do.iter().map(Minor::to_string).collect();
             format!(". Python {} would do", versions.join(", "))
         }
-    )))
+    ))))
 }
 
 fn failed(message: String) -> EnvironmentError {
@@ -165,11 +186,10 @@ async fn would_do(
     tried: &[Interpreter],
 ) -> Result<Vec<Minor>, EnvironmentError> {
     let mut found = Vec::new();
-    // A source distribution may be built to be looked into, which needs the Python.
-    let Some(any) = tried
-        .first()
-        .filter(|_| !build.settings.policy.allow_source_builds)
-    else {
+    // A source distribution may be built to be looked into, which needs the Python. And
+    // what holds a hint is tried again without it.
+    let is_idle = plan.is_hinted || build.settings.policy.allow_source_builds;
+    let Some(any) = tried.first().filter(|_| !is_idle) else {
         return Ok(found);
     };
     let output = build.folder.join("other.lock");
@@ -245,6 +265,7 @@ mod tests {
             overrides: vec![],
             indexes: vec![("--index", "https://i/".into())],
             notices: vec![],
+            is_hinted: false,
         };
         let mut policy = BuildPolicy::default();
         assert_eq!(

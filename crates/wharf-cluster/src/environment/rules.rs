@@ -3,7 +3,12 @@
 //! Each rule was measured with the named versions; without it `uv` "resolves" an
 //! environment that does not start, or one from years ago.
 
-use super::requirement::Requirement;
+use wharf_core::environment::ModelFramework;
+
+use super::{
+    requirement::Requirement,
+    version::{Clause, Operator, Specifiers},
+};
 
 /// Azure's own bundle. Its pin means "the server of that day", which is ours here.
 pub(super) const DEFAULTS: &str = "azureml-defaults";
@@ -31,6 +36,35 @@ const FIRST_FOR_NUMPY_2: &[(&str, &[u64])] = &[
 
 /// Frameworks whose saved models depend on the version that saved them.
 const PINNED_BETTER: &[&str] = &["scikit-learn", "tensorflow", "torch"];
+
+/// What Azure calls frameworks (`Model.Framework` of azureml-core 1.61), and their
+/// packages.
+const FRAMEWORKS: &[(&str, &str)] = &[
+    ("ScikitLearn", "scikit-learn"),
+    ("TensorFlow", "tensorflow"),
+    ("PyTorch", "torch"),
+];
+
+/// The version of `package` that saved the models; nothing when they differ.
+pub(super) fn saved_with(package: &str, frameworks: &[ModelFramework]) -> Option<Specifiers> {
+    let (framework, _) = FRAMEWORKS.iter().find(|(_, name)| *name == package)?;
+    let mut versions = frameworks
+        .iter()
+        .filter(|it| it.name.eq_ignore_ascii_case(framework))
+        .map(|it| it.version.trim());
+    let version = versions.next()?;
+    if versions.any(|it| it != version) {
+        return None;
+    }
+    // `1.5` was registered by someone who meant any 1.5.
+    let is_short = version.split('.').count() < 3;
+    let operator = if is_short {
+        Operator::Prefix
+    } else {
+        Operator::Exact
+    };
+    Some(Specifiers(vec![Clause::new(operator, version).ok()?]))
+}
 
 /// Lines for `uv` beside the requirements, and what a person should know.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -134,6 +168,26 @@ mod tests {
             let pinned = added(&[line, "numpy==1.23.5"]).constraints;
             assert!(!pinned.contains(&"numpy<2".to_owned()));
         }
+    }
+
+    #[test]
+    fn takes_the_version_that_saved_the_models() {
+        let saved = |versions: &[&str]| {
+            let frameworks: Vec<_> = versions
+                .iter()
+                .map(|version| ModelFramework {
+                    name: "ScikitLearn".into(),
+                    version: (*version).into(),
+                })
+                .collect();
+            saved_with("scikit-learn", &frameworks).map(|it| it.to_string())
+        };
+        assert_eq!(saved(&["1.5.2"]).as_deref(), Some("==1.5.2"));
+        assert_eq!(saved(&["1.5", "1.5"]).as_deref(), Some("==1.5.*"));
+        assert_eq!(saved(&["1.5.2", "1.4.2"]), None, "they differ");
+        assert_eq!(saved(&["latest"]), None, "no version");
+        assert_eq!(saved(&[]), None);
+        assert_eq!(saved_with("numpy", &[]), None);
     }
 
     #[test]

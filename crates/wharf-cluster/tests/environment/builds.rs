@@ -3,7 +3,7 @@
 use std::{fs, process::Command};
 
 use wharf_cluster::UvEnvironments;
-use wharf_core::environment::EnvironmentSpec;
+use wharf_core::environment::{EnvironmentSpec, ModelFramework};
 
 use crate::scene::{self, Scene, build, python, spec};
 
@@ -140,4 +140,37 @@ async fn the_hosts_interpreter_runs_what_users_manage() {
             .to_string()
             .contains("/nowhere/python")
     );
+}
+
+#[tokio::test]
+async fn the_version_that_saved_the_model_is_taken_where_it_can_be_had() {
+    let scene = Scene::new();
+    let environments = scene.start();
+    let mut spec = spec(&["scikit-learn"], &["numpy"]);
+    // No release ever had this number.
+    spec.model_frameworks = vec![ModelFramework {
+        name: "ScikitLearn".into(),
+        version: "1.999.0".into(),
+    }];
+    let (built, log) = build(&environments, &spec).await;
+    let built = built.expect("without the hint");
+    log.assert_has("scikit-learn==1.999.0");
+    let notice = "the models were registered with ScikitLearn 1.999.0, which cannot be had";
+    assert!(
+        built.notices.iter().any(|it| it.starts_with(notice)),
+        "{built:?}"
+    );
+    let version = python(&built, "import sklearn; print(sklearn.__version__)");
+
+    // The one that was taken is there, so this is the same environment.
+    spec.model_frameworks[0].version = version.clone();
+    let (hinted, _) = build(&environments, &spec).await;
+    let hinted = hinted.expect("with the hint");
+    assert_eq!(hinted.digest, built.digest);
+    let notice = format!("`scikit-learn=={version}` is installed: the model was registered");
+    assert!(
+        hinted.notices.iter().any(|it| it.starts_with(&notice)),
+        "{hinted:?}"
+    );
+    assert_eq!(scene.calls("pip sync"), 1);
 }

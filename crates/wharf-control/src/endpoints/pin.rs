@@ -8,6 +8,7 @@ use wharf_core::{
     deployment::{CodeFile, DeploymentSpec, PinnedFile, PinnedModel, Resources, Template},
     endpoint::{Endpoint, EndpointSpec},
     endpoint_request::{CheckedCode, CheckedEndpoint, EndpointRequest},
+    environment::{EnvironmentSpec, ModelFramework},
     finding::Finding,
     model::ModelId,
     resource::Observed,
@@ -186,6 +187,17 @@ impl Pin<'_> {
     }
 }
 
+/// What saved the models, as far as that was registered.
+fn frameworks(models: &[PinnedModel]) -> Vec<ModelFramework> {
+    let known = models.iter().filter_map(|model| {
+        Some(ModelFramework {
+            name: model.framework.clone()?,
+            version: model.framework_version.clone()?,
+        })
+    });
+    known.collect()
+}
+
 impl App {
     /// The spec that `request` asks for, with everything it names looked up. The
     /// deployment of `known` keeps its id.
@@ -237,11 +249,15 @@ impl App {
         let mut findings = pin.findings;
         // The connection goes back before files are looked into.
         drop(session);
+        let environment = EnvironmentSpec {
+            model_frameworks: frameworks(&models),
+            ..checked.environment
+        };
         let template = Template {
             models,
             code,
             driver: checked.driver,
-            environment: checked.environment,
+            environment,
             resources: checked.resources,
             concurrency: checked.concurrency,
             scoring_timeout: checked.scoring_timeout,

@@ -7,4 +7,4 @@ pub mod builder;
 pub mod spec;
 
 pub use builder::{BuildLog, BuiltEnvironment, EnvironmentBuilder, EnvironmentError};
-pub use spec::{CondaDependency, CondaSpec, DockerSection, EnvironmentSpec, PythonSection};
+pub use spec::{CondaDependency, CondaSpec, DockerSection, EnvironmentSpec, ModelFramework, PythonSection};

@@ -22,6 +22,18 @@ pub struct EnvironmentSpec {
     pub has_spark: bool,
     /// It asks for an R installation.
     pub has_r: bool,
+    /// What saved the models that are deployed with it: a hint where the packages
+    /// leave a version open. Not part of what a client writes here.
+    pub model_frameworks: Vec<ModelFramework>,
+}
+
+/// What saved a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelFramework {
+    /// As it was registered, for example `ScikitLearn`.
+    pub name: String,
+    /// As it was registered, for example `1.5.2`.
+    pub version: String,
 }
 
 /// The interpreter and its packages.

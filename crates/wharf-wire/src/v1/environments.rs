@@ -30,6 +30,7 @@ fn read(environment: &mut Fields<'_>) -> EnvironmentSpec {
         variables: environment.labels("environmentVariables"),
         has_spark: !environment.object("spark").list("packages").is_empty(),
         has_r: environment.raw("r").is_some(),
+        model_frameworks: Vec::new(),
     }
 }
 
