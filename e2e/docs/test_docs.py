@@ -137,7 +137,7 @@ def test_the_first_script_runs_as_it_is_printed(shell, tmp_path):
     ask = 'print("KEY=" + service.get_keys()[0]); print("SCORING_URI=" + service.scoring_uri)\n'
     project = (
         f"{point}\ncat > score.py <<'END'\n{score}END\ncat > deploy.py <<'END'\n{deploy}{ask}END\n"
-        f"{run} | tee out\neval \"$(grep -E '^(KEY|SCORING_URI)=' out)\"\n{curl}"
+        f"{run.strip()} | tee out\neval \"$(grep -E '^(KEY|SCORING_URI)=' out)\"\n{curl}"
     )
     ended = shell(project, tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr

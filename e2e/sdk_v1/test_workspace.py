@@ -38,7 +38,7 @@ def test_an_unknown_workspace_is_named(workspace):
     with pytest.raises((ProjectSystemException, WorkspaceException)) as error:
         Workspace.get("nowhere", subscription_id=workspace.subscription_id,
                       resource_group=workspace.resource_group)
-    assert "nowhere" in str(error.value)
+    assert "Workspace not found" in str(error.value)
 
 
 def test_a_foreign_subscription_is_refused_by_the_client(workspace):
