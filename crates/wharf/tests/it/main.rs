@@ -2,9 +2,12 @@
 //!
 //! - [`program`]: runs it; [`server`]: a server that runs
 //! - [`first_start`], [`restart`], [`lock`], [`ports`], [`stop`]: its life
+//! - [`deploy`]: through the API ([`api`]), over a kill
 //! - [`environment`], [`doctor`], [`cluster`], [`help`]: the shell
 
+mod api;
 mod cluster;
+mod deploy;
 mod doctor;
 mod environment;
 mod first_start;

@@ -1,6 +1,8 @@
 //! A restart changes nothing that clients hold.
 
-use crate::server::{Server, kept_files};
+use std::fs;
+
+use crate::server::{Server, data, kept_files};
 
 #[test]
 fn a_restart_changes_none_of_what_was_kept() {
@@ -22,13 +24,36 @@ fn a_restart_changes_none_of_what_was_kept() {
 }
 
 #[test]
+fn another_host_gets_another_certificate_of_the_same_ca() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let read = |name: &str| fs::read(data(scratch.path()).join(name)).expect("a file");
+    let first = Server::start(scratch.path());
+    let (ca, leaf) = (read("tls/ca.pem"), read("tls/server.json"));
+    assert!(first.stop().success());
+    // It is ready only after it answered under that name.
+    let second = Server::start_with(scratch.path(), &["--public-host", "ml.example.com"]);
+    assert!(
+        second.url.starts_with("https://ml.example.com:"),
+        "{}",
+        second.url
+    );
+    assert!(read("tls/ca.pem") == ca, "the CA never changes");
+    assert!(read("tls/server.json") != leaf);
+    let env = String::from_utf8(read("env.sh")).expect("text");
+    assert!(
+        env.contains(&format!("'{}/msi/token'", second.url)),
+        "{env}"
+    );
+}
+
+#[test]
 fn a_key_that_vanished_is_not_made_anew_in_silence() {
     let scratch = tempfile::tempdir().expect("a folder");
     let server = Server::start(scratch.path());
     let key = server.data().join("keys/seal.key");
     assert!(server.stop().success());
-    std::fs::remove_file(&key).expect("removed");
-    let data = crate::server::data(scratch.path());
+    fs::remove_file(&key).expect("removed");
+    let data = data(scratch.path());
     let data = data.to_str().expect("text");
     let ended = crate::program::run(scratch.path(), &["server", "--data-dir", data]);
     assert_eq!(ended.code, Some(1));
