@@ -46,6 +46,27 @@ impl Build<'_> {
         run.run(&Silence).await
     }
 
+    /// Runs code of the packages. It hears nothing of the operator's variables, which
+    /// may hold credentials of the package index.
+    pub(super) async fn run_packages(
+        &self,
+        step: &'static str,
+        program: &Path,
+        arguments: Vec<OsString>,
+        limit: Duration,
+    ) -> Result<Output, EnvironmentError> {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let variables = [
+            ("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned()),
+            ("HOME".to_owned(), text(self.folder)),
+            ("LANG".to_owned(), "C.UTF-8".to_owned()),
+            (BUILD_VARIABLE.to_owned(), text(&self.layout.work())),
+        ];
+        let mut run = self.program(step, program, arguments, limit);
+        run.variables = &variables;
+        run.run(self.log).await
+    }
+
     fn program<'a>(
         &'a self,
         step: &'static str,

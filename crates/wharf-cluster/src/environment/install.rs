@@ -105,7 +105,7 @@ async fn check_imports(
     let mut check = arguments([&"-I", &"-c", &CHECK_IMPORTS]);
     check.extend(names.into_iter().map(Into::into));
     let limit = build.settings.limits.import;
-    let output = build.run("import", python, check, limit).await?;
+    let output = build.run_packages("import", python, check, limit).await?;
     if output.status.success() {
         return Ok(());
     }

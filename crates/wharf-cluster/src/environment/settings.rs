@@ -1,9 +1,9 @@
 //! What the operator decides about environments.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 /// How environments are made.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct UvSettings {
     /// Where they are kept, with a cache of packages that all of them share. One
     /// server at a time; a folder that nobody else writes to.
@@ -75,6 +75,20 @@ impl UvSettings {
     }
 }
 
+impl fmt::Debug for UvSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The values of the variables may be secret.
+        let names: Vec<_> = self.environment.iter().map(|(name, _)| name).collect();
+        f.debug_struct("UvSettings")
+            .field("root", &self.root)
+            .field("uv", &self.uv)
+            .field("environment", &names)
+            .field("policy", &self.policy)
+            .field("limits", &self.limits)
+            .finish()
+    }
+}
+
 impl Default for BuildLimits {
     /// Sized for the largest common case: a framework with its GPU libraries.
     fn default() -> Self {
@@ -86,5 +100,19 @@ impl Default for BuildLimits {
             least_free_bytes: 1 << 30,
             parallel_builds: 2,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_values_of_variables_are_not_printed() {
+        let mut settings = UvSettings::new("/environments");
+        settings.environment = vec![("UV_INDEX_PASSWORD".into(), "word1".into())];
+        let text = format!("{settings:?}");
+        assert!(text.contains("UV_INDEX_PASSWORD") && !text.contains("word1"));
+        assert_eq!(settings.variable("UV_INDEX_PASSWORD"), Some("word1"));
     }
 }

@@ -71,7 +71,7 @@ async fn packages_that_cannot_be_imported_are_not_ready() {
     let wheel = scene.path("wharf_broken-1.0-py3-none-any.whl");
     let script = "import sys, zipfile\n\
          info = 'wharf_broken-1.0.dist-info/'\n\
-         files = {'wharf_broken.py': 'raise ImportError(\"made for another time\")',\n\
+         files = {'wharf_broken.py': 'import os; raise ImportError(\"made for another time: \" + str(sorted(os.environ)))',\n\
          info + 'METADATA': 'Metadata-Version: 2.1\\nName: wharf-broken\\nVersion: 1.0\\n',\n\
          info + 'WHEEL': 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n'}\n\
          record = ''.join(name + ',,\\n' for name in files) + info + 'RECORD,,\\n'\n\
@@ -86,6 +86,8 @@ async fn packages_that_cannot_be_imported_are_not_ready() {
     assert!(made.status.success(), "{made:?}");
     let mut settings = scene.settings("");
     settings.policy.allow_direct_references = true;
+    let secret = ("UV_INDEX_PRIVATE_PASSWORD".to_owned(), "word".to_owned());
+    settings.environment.push(secret);
     let environments = UvEnvironments::new(settings).expect("opens");
     let line = format!("wharf-broken @ file://{}", wheel.display());
     let (built, _) = build(&environments, &spec(&[], &[&line])).await;
@@ -95,6 +97,11 @@ async fn packages_that_cannot_be_imported_are_not_ready() {
     assert_eq!(step, "import");
     let expected = "cannot import `wharf_broken` (wharf-broken): ImportError: made for another";
     assert!(message.starts_with(expected), "{message}");
+    // What the operator tells uv is not for the packages.
+    assert!(
+        message.contains("HOME") && !message.contains("UV_"),
+        "{message}"
+    );
     assert_eq!((scene.environments(), scene.work()), (0, 0));
 }
 
