@@ -145,3 +145,22 @@ def run(request): return AMLResponse('', 200, {'x-method': request.method})
     let reply = replica.send(Method::PUT, "/score", &[], b"").await;
     assert_eq!(reply.status, 405);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_request_lacks_is_named_in_the_log() {
+    let replica = Replica::ready(
+        "
+from azureml.contrib.services.aml_request import rawhttp
+def init(): pass
+@rawhttp
+def run(request): return [request.is_secure, request.scheme, request.authorization]
+",
+    )
+    .await;
+    let reply = replica.get("/score").await;
+    check("no Flask", &reply, 500, Some("True"), RUN);
+    let expected = "this request has no 'authorization'; with 'import flask'";
+    replica
+        .until(expected, || replica.log().contains(expected).then_some(()))
+        .await;
+}

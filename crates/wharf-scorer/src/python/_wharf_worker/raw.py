@@ -5,6 +5,7 @@
 
 import io
 import json
+import sys
 from urllib.parse import parse_qsl, unquote_plus
 
 _STATE = {"requested": False}
@@ -191,6 +192,14 @@ class AMLRequest(object):
         self._stream = None
         self._form = None
 
+    def __getattr__(self, name):
+        # Only for what is not below: a script that imports Flask has the rest too.
+        flask = sys.modules.get("flask")
+        if name.startswith("_") or flask is None or not flask.has_request_context():
+            text = "this request has no %r; with 'import flask' in the script it has all of Flask's"
+            raise AttributeError(text % name)
+        return getattr(flask.request, name)
+
     @property
     def method(self):
         return self._in.method
@@ -210,6 +219,10 @@ class AMLRequest(object):
     @property
     def scheme(self):
         return "http"
+
+    @property
+    def is_secure(self):
+        return False
 
     @property
     def host_url(self):
