@@ -214,6 +214,31 @@ async fn a_client_that_leaves_a_stream_frees_the_slot() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_loses_its_slot_and_its_answer() {
+    let model = Model::start("a");
+    let router = TestRouter::with(
+        vec![model.replica.clone()],
+        |_| (),
+        |limits| {
+            limits.write_stall = Duration::from_millis(300);
+        },
+    )
+    .await;
+    for mut client in [router.client().await, router.client2().await] {
+        let response = within("head", client.send(score("large"))).await.unwrap();
+        assert_eq!(response.status(), 200);
+        // Nothing of the body is read; the only slot comes back all the same.
+        assert_eq!(router.ask(score("")).await.status, 200);
+        within("cut", response.into_body().collect())
+            .await
+            .unwrap_err();
+    }
+    // Who reads gets all of it.
+    let reply = router.ask(score("large")).await;
+    assert_eq!(reply.body.len(), 20 << 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_asks_first_is_told_to_go_on() {
     let model = Model::start("a");
     let router = TestRouter::iris(&[&model], |_| ()).await;

@@ -250,6 +250,7 @@ async fn answer(
             headers.insert("x-wharf-scoring-timeout", "true".parse().unwrap());
             *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
         }
+        "large" => *response.body_mut() = whole("x".repeat(20 << 20)),
         "teapot" => *response.status_mut() = http::StatusCode::IM_A_TEAPOT,
         // A piece, then one for each permit, three in all.
         "stream" => {
