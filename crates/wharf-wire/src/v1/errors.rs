@@ -33,6 +33,10 @@ fn details(error: &ErrorText<'_>) -> Vec<Value> {
 /// An error in the shapes of both services at once: model management's members are
 /// at the top, those of the others (artifacts, environments) under `error`. Each
 /// client reads its own and skips the rest.
+///
+/// Of an error about models the SDK shows status, correlation and details, and of
+/// the details not what they hold. So the message is in the correlation too: it is
+/// the only place where a person gets to read it.
 pub fn document(error: &ErrorText<'_>) -> Value {
     let details = details(error);
     json!({
@@ -40,7 +44,7 @@ pub fn document(error: &ErrorText<'_>) -> Value {
         "statusCode": error.status,
         "message": error.message,
         "details": details,
-        "correlation": {"RequestId": error.request_id},
+        "correlation": {"RequestId": error.request_id, "Message": error.message},
         "error": {"code": error.code, "message": error.message, "details": details},
     })
 }
@@ -53,4 +57,37 @@ pub fn validation(message: &str, details: &[Finding]) -> Value {
         .map(|finding| json!({"code": "ValidationError", "message": finding.to_string(), "target": finding.field}))
         .collect();
     json!({"error": {"code": "ValidationError", "message": message, "details": details}})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_services_find_their_members() {
+        let details = [Finding::new("name", "is wrong")];
+        let document = document(&ErrorText {
+            status: 404,
+            code: "NotFound",
+            message: "model `a:1` was not found",
+            details: &details,
+            request_id: "id-1",
+        });
+        for key in ["code", "statusCode", "message", "details", "correlation"] {
+            assert!(document.get(key).is_some(), "{key}");
+        }
+        assert_eq!(document["statusCode"], 404);
+        assert_eq!(document["error"]["message"], document["message"]);
+        assert_eq!(document["details"][0]["target"], "name");
+        // The SDK's model of `correlation` is a map of texts.
+        let correlation = document["correlation"].as_object().expect("an object");
+        assert!(correlation.values().all(Value::is_string));
+        assert_eq!(correlation["Message"], "model `a:1` was not found");
+    }
+
+    #[test]
+    fn a_no_of_a_validation_has_the_message_that_the_sdk_reads() {
+        let body = validation("taken", &[]);
+        assert_eq!(body["error"]["message"], "taken");
+    }
 }

@@ -1,6 +1,7 @@
 //! Hostile and broken requests: each a precise 4xx in this surface's shape.
 
 use serde_json::json;
+use wharf_core::finding::Finding;
 
 use super::services::{create_body, ready};
 use crate::surface::Surface;
@@ -188,4 +189,78 @@ async fn a_taken_name_is_a_conflict() {
     let again = create().await;
     assert_eq!(again.status, 409);
     assert_eq!(again.json()["code"], "Conflict");
+}
+
+/// What the cluster finds in archives (`..`, links, devices) before anything is
+/// written down.
+#[tokio::test]
+async fn what_the_cluster_finds_is_told_and_nothing_is_written() {
+    let surface = ready().await;
+    let field = "environmentImageRequest.assets";
+    let hostile = "the archive of asset `src.tar.gz` is refused: `../up` leaves the folder";
+    surface
+        .test
+        .backend
+        .set_findings(vec![Finding::new(field, hostile)]);
+    let body = create_body("iris");
+    let path = surface.mms("/services");
+    let refused = surface.ask("POST", &path).json(&body).send().await;
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.refused_fields(), [field]);
+    let asked = surface
+        .ask("POST", &surface.mms("/services/validate"))
+        .json(&json!({"type": "Create", "serviceName": "iris", "createRequest": body}))
+        .send()
+        .await
+        .good();
+    assert_eq!(asked["error"]["details"][0]["target"], field);
+    let list = surface.ask("GET", &path).send().await.good();
+    assert_eq!(list, json!({"value": []}));
+}
+
+#[tokio::test]
+async fn a_model_in_use_stays() {
+    let surface = ready().await;
+    let created = surface
+        .ask("POST", &surface.mms("/services"))
+        .json(&create_body("iris"))
+        .send()
+        .await;
+    assert_eq!(created.status, 201);
+    let path = surface.mms("/models/iris%3A1");
+    let refused = surface.ask("DELETE", &path).send().await;
+    assert_eq!(refused.status, 412);
+    let body = refused.json();
+    assert_eq!(body["code"], "DeletionRequired");
+    let told = body["correlation"]["Message"].as_str().expect("a message");
+    assert!(told.contains("used by the services iris"), "{told}");
+    assert_eq!(surface.ask("GET", &path).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_chosen_key_is_never_repeated() {
+    let surface = ready().await;
+    let mut body = create_body("iris");
+    body["keys"] = json!({"primaryKey": "with a space", "secondaryKey": "tiny"});
+    let refused = surface
+        .ask("POST", &surface.mms("/services"))
+        .json(&body)
+        .send()
+        .await;
+    assert_eq!(
+        refused.refused_fields(),
+        ["keys.primaryKey", "keys.secondaryKey"]
+    );
+    assert!(!refused.text().contains("with a space") && !refused.text().contains("tiny"));
+    body["keys"] = json!({"primaryKey": "chosen-primary", "secondaryKey": "chosen-secondary"});
+    let created = surface
+        .ask("POST", &surface.mms("/services"))
+        .json(&body)
+        .send()
+        .await;
+    assert_eq!(created.status, 201);
+    assert!(
+        !created.text().contains("chosen-"),
+        "only listkeys shows keys"
+    );
 }

@@ -1,7 +1,8 @@
 //! Services: deployed, shown, changed, deleted; their keys, logs and operations.
 
 use serde_json::{Value, json};
-use wharf_core::operation::OperationId;
+use wharf_core::{environment::EnvironmentError, operation::OperationId};
+use wharf_testkit::Build;
 
 use crate::{
     blob::uploaded,
@@ -62,13 +63,17 @@ async fn create(surface: &Surface, name: &str) -> Answer {
     ask.json(&create_body(name)).send().await
 }
 
-/// Waits for the operation that an answer names, as the SDK finds it: by the last
-/// segment.
-async fn ended(surface: &Surface, answer: &Answer) -> Value {
+/// The operation that an answer names, as the SDK finds it: by the last segment.
+fn operation_of(answer: &Answer) -> OperationId {
     let location = answer.header("operation-location").expect("an operation");
     assert!(location.starts_with(PUBLIC_URL), "{location}");
     let id = location.rsplit('/').next().expect("an id");
-    let id: OperationId = id.parse().expect("an operation's id");
+    id.parse().expect("an operation's id")
+}
+
+/// Waits for the operation that an answer names.
+async fn ended(surface: &Surface, answer: &Answer) -> Value {
+    let id = operation_of(answer);
     surface.test.ended(id).await;
     let path = surface.mms(&format!("/operations/{id}"));
     surface.ask("GET", &path).send().await.good()
@@ -167,6 +172,78 @@ async fn the_log_streams_from_where_the_client_is() {
             ["offset"]
         );
     }
+}
+
+#[tokio::test]
+async fn an_operation_says_what_is_being_done_and_why_it_failed() {
+    let surface = ready().await;
+    surface.test.environments.hold(true);
+    let failure = EnvironmentError::Failed {
+        step: "resolve",
+        message: "no version of `nothing` fits".to_owned(),
+    };
+    surface.test.environments.set_build(Build::Fail(failure));
+    let created = create(&surface, "iris").await;
+    let id = operation_of(&created);
+    let path = surface.mms(&format!("/operations/{id}?offset=0"));
+    let running = surface
+        .test
+        .until("the build has begun", || async {
+            let polled = surface.ask("GET", &path).send().await.good();
+            (polled["state"] == "Running").then_some(polled)
+        })
+        .await;
+    assert_eq!(
+        running["operationDetails"]["subOperationType"],
+        "BuildEnvironment"
+    );
+    assert!(running.get("error").is_none());
+    surface.test.environments.hold(false);
+
+    let failed = ended(&surface, &created).await;
+    assert_eq!(failed["state"], "Failed");
+    assert_eq!(failed["error"]["code"], "EnvironmentBuildFailed");
+    let message = failed["error"]["message"].as_str().expect("a message");
+    assert!(
+        message.contains("no version of `nothing` fits"),
+        "{message}"
+    );
+    let log = surface.ask("GET", &path).send().await.good();
+    let log = log["streamingOperationLog"].as_str().expect("a log");
+    assert!(log.contains("no version of `nothing` fits"), "{log}");
+    let service = shown(&surface, "iris").await;
+    assert_eq!(service["state"], "Failed");
+    assert_eq!(service["error"], failed["error"]);
+}
+
+#[tokio::test]
+async fn what_was_relaxed_is_in_the_status() {
+    let surface = ready().await;
+    let notice = "Python 3.8 is not here; 3.11 is used";
+    surface.test.environments.set_notices(&[notice]);
+    let created = create(&surface, "iris").await;
+    ended(&surface, &created).await;
+    let service = shown(&surface, "iris").await;
+    assert_eq!(service["deploymentStatus"]["notices"], json!([notice]));
+}
+
+#[tokio::test]
+async fn overwrite_replaces_and_keeps_the_keys() {
+    let surface = deployed("iris").await;
+    let path = surface.mms("/services/iris/listkeys");
+    let keys = surface.ask("POST", &path).send().await.good();
+    let mut body = create_body("iris");
+    body["overwrite"] = json!(true);
+    body["description"] = json!("second");
+    let replaced = surface
+        .ask("POST", &surface.mms("/services"))
+        .json(&body)
+        .send()
+        .await;
+    assert_eq!(replaced.status, 202, "{}", replaced.text());
+    assert_eq!(ended(&surface, &replaced).await["state"], "Succeeded");
+    assert_eq!(shown(&surface, "iris").await["description"], "second");
+    assert_eq!(surface.ask("POST", &path).send().await.good(), keys);
 }
 
 #[tokio::test]
