@@ -62,14 +62,17 @@ impl Api {
     async fn dispatch(&self, parts: Parts, body: Source) -> Response<Body> {
         let id = RequestId::of(&parts.headers);
         let is_blob = is_blob_host(&parts);
-        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        // Both are cheap to clone; a path of its own would be copied.
+        let (method, uri) = (parts.method.clone(), parts.uri.clone());
         let (surface, answered) = self.route(parts, body, is_blob).await;
         let mut response = answered.unwrap_or_else(|refusal| {
-            log_refusal(&refusal, &method, &path, &id);
+            log_refusal(&refusal, &method, uri.path(), &id);
             self.render(surface, &refusal, &id)
         });
-        id.write(response.headers_mut());
-        log(&method, &path, response.status(), &id);
+        let headers = response.headers_mut();
+        id.write(headers);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
+        log(&method, uri.path(), response.status(), &id);
         response
     }
 
@@ -120,6 +123,9 @@ impl Api {
     }
 }
 
+/// Browsers must not guess that an answer is a page.
+const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
 /// Limits on the head that hyper does not keep itself.
 fn check_head(parts: &Parts, limits: &Limits) -> Result<(), Refusal> {
     let uri_bytes = parts
@@ -136,14 +142,31 @@ fn check_head(parts: &Parts, limits: &Limits) -> Result<(), Refusal> {
             ),
         ));
     }
+    let too_large = |message| {
+        Err(Refusal::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "RequestHeaderFieldsTooLarge",
+            message,
+        ))
+    };
+    if parts.headers.len() > limits.headers {
+        return too_large(format!("more than {} headers", limits.headers));
+    }
     let too_long = |(name, value): (&header::HeaderName, &HeaderValue)| {
         name.as_str().len() + value.len() > limits.header_bytes
     };
     if parts.headers.iter().any(too_long) {
+        return too_large(format!(
+            "a header has more than {} bytes",
+            limits.header_bytes
+        ));
+    }
+    // Two hosts could lead two readers of one request to two places.
+    if parts.headers.get_all(header::HOST).iter().nth(1).is_some() {
         return Err(Refusal::new(
-            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            "RequestHeaderFieldsTooLarge",
-            format!("a header has more than {} bytes", limits.header_bytes),
+            StatusCode::BAD_REQUEST,
+            "InvalidHeaderValue",
+            "the request has more than one Host header",
         ));
     }
     Ok(())

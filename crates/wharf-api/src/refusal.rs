@@ -144,3 +144,52 @@ fn not_found_code(kind: Kind) -> &'static str {
         _ => "NotFound",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_inside_is_for_the_log_alone() {
+        for (error, status) in [
+            (Error::internal("the row 7"), 500),
+            (
+                Error::Unavailable {
+                    what: "the store",
+                    inside: "the row 7".to_owned(),
+                },
+                503,
+            ),
+        ] {
+            let refusal = Refusal::from(error);
+            assert_eq!(refusal.status, status);
+            assert!(!refusal.message.contains("row 7"), "{}", refusal.message);
+            assert_eq!(refusal.inside.as_deref(), Some("the row 7"));
+        }
+    }
+
+    #[test]
+    fn only_our_own_faults_are_5xx() {
+        for error in [
+            Error::not_found(Kind::Compute, "x"),
+            Error::conflict(Kind::Compute, "x", "y"),
+            Error::invalid("x", "y"),
+            Error::Unauthenticated {
+                why: String::new(),
+                stale_key: false,
+            },
+            Error::Forbidden { why: String::new() },
+            Error::TooLarge {
+                what: "the body",
+                limit: 1,
+            },
+            Error::Precondition { why: String::new() },
+            Error::Unsupported {
+                what: String::new(),
+            },
+        ] {
+            let text = error.to_string();
+            assert!(Refusal::from(error).status.is_client_error(), "{text}");
+        }
+    }
+}

@@ -17,7 +17,7 @@ use super::{operations::NOTHING_TO_DO, pending};
 use crate::{
     answer::{self, Answered, Body},
     call::Call,
-    page,
+    page::{self, encoded},
     refusal::Refusal,
 };
 
@@ -129,19 +129,14 @@ pub(crate) async fn list_keys(call: Call, caller: Caller) -> Answered {
     ))
 }
 
-/// Where an operation on a compute is polled. The path's own spelling is used: it
-/// has just found the workspace.
+/// Where an operation on a compute is polled.
 fn operation_url(call: &Call, path: &WorkspacePath, id: OperationId) -> String {
-    let WorkspacePath {
-        subscription,
-        group,
-        workspace,
-    } = path;
-    let group = page::encoded(group);
     format!(
-        "{}/subscriptions/{subscription}/resourceGroups/{group}/providers/\
-         Microsoft.MachineLearningServices/workspaces/{workspace}/computeOperationsStatus/{id}\
-         ?api-version=2020-02-02",
-        call.public_url()
+        "{}/subscriptions/{}/resourceGroups/{}/providers/Microsoft.MachineLearningServices/\
+         workspaces/{}/computeOperationsStatus/{id}?api-version=2020-02-02",
+        call.public_url(),
+        encoded(&path.subscription),
+        encoded(&path.group),
+        encoded(&path.workspace),
     )
 }

@@ -138,6 +138,7 @@ async fn heads_have_limits() {
         (large, "HTTP/1.1 431 "),
         (format!("x: {}\r\n", "y".repeat(17 * 1024)), "HTTP/1.1 431 "),
         ("content-length: x\r\n".to_owned(), "HTTP/1.1 400 "),
+        ("host: other\r\n".to_owned(), "HTTP/1.1 400 "),
     ] {
         let start = "GET /metadata/endpoints HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
         let answer = server.exchange(&format!("{start}{headers}\r\n")).await;

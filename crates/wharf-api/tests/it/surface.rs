@@ -35,12 +35,14 @@ const SHOWN_HEADERS: [&str; 18] = [
     "x-ms-blob-content-md5",
 ];
 /// What differs from run to run.
-pub(crate) const FILTERS: [(&str, &str); 7] = [
+pub(crate) const FILTERS: [(&str, &str); 8] = [
     (
         "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
         "[id]",
     ),
     ("\\b[0-9a-f]{64}\\b", "[digest]"),
+    // A replica: its deployment, the start of what it runs, its number.
+    ("\\b[0-9a-f]{32}-[0-9a-f]{12}-(\\d+)\\b", "[replica]-$1"),
     ("\\b[0-9a-f]{32}\\b", "[workspace]"),
     ("sig=[A-Za-z0-9_-]+", "sig=[signature]"),
     ("(\"(primary|secondary)Key\": )\"[^\"]*\"", "$1\"[key]\""),

@@ -3,7 +3,8 @@
 //! An import is a PUT with one member that AKS does not have:
 //! `{"location"?, "tags"?, "properties": {"importProfile": {"kubeconfig": TEXT},
 //! "kubernetesVersion"?, "agentPoolProfiles"?: [{"count"?, "vmSize"?}]}}`, where
-//! TEXT is a kubeconfig as a file holds it. It is never given back.
+//! TEXT is a kubeconfig as a file holds it. Only `listClusterUserCredential` gives
+//! it back.
 
 use std::collections::BTreeMap;
 
@@ -36,6 +37,30 @@ pub struct ClusterRequest {
     pub extra: Map<String, Value>,
 }
 
+/// Holds, inside of what Wharf keeps of a PUT, what it does not interpret below
+/// the top level.
+const NESTED: &str = "properties";
+
+/// What answers have in `properties` and a PUT does not change.
+const READ_ONLY: [&str; 8] = [
+    "provisioningState",
+    "powerState",
+    "currentKubernetesVersion",
+    "dnsPrefix",
+    "fqdn",
+    "enableRBAC",
+    "maxAgentPools",
+    "identityProfile",
+];
+
+fn fold(top: Fields, properties: Fields) -> Map<String, Value> {
+    let (mut top, properties) = (top.rest(), properties.rest());
+    if !properties.is_empty() {
+        top.insert(NESTED.to_owned(), Value::Object(properties));
+    }
+    top
+}
+
 /// Reads a PUT of a managed cluster.
 ///
 /// # Errors
@@ -49,9 +74,12 @@ pub fn parse(document: Value) -> Result<ClusterRequest, Vec<Finding>> {
     }
     let location = top.text("location", findings);
     let tags = top.texts("tags", findings);
-    let mut properties = top.object("properties", findings);
+    let mut properties = top.object(NESTED, findings);
     let mut pool = properties.first_object("agentPoolProfiles", findings);
     let mut import = properties.object("importProfile", findings);
+    for read_only in READ_ONLY {
+        properties.take(read_only);
+    }
     let request = ClusterRequest {
         location,
         tags,
@@ -59,7 +87,7 @@ pub fn parse(document: Value) -> Result<ClusterRequest, Vec<Finding>> {
         vm_size: pool.text("vmSize", findings),
         kubernetes_version: properties.text("kubernetesVersion", findings),
         kubeconfig: import.document("kubeconfig", findings).map(Secret::new),
-        extra: top.rest(),
+        extra: fold(top, properties),
     };
     if found.is_empty() {
         Ok(request)
@@ -150,6 +178,9 @@ pub struct ClusterProperties {
     /// `az aks update` fails before it sends anything unless `kubeletidentity`
     /// is there.
     pub identity_profile: BTreeMap<String, UserAssignedIdentity>,
+    /// What Wharf does not interpret.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// Whether something runs.
@@ -224,6 +255,11 @@ impl From<&ManagedCluster> for Cluster {
         let state = ProvisioningState::of(cluster.generation, &cluster.observed, spec.is_absent)
             .as_str()
             .to_owned();
+        let mut extra = spec.extra.clone();
+        let nested = match extra.shift_remove(NESTED) {
+            Some(Value::Object(members)) => members,
+            _ => Map::new(),
+        };
         // The cluster's own id stands for the identity of its nodes.
         let kubelet = UserAssignedIdentity {
             resource_id: format!(
@@ -270,8 +306,9 @@ impl From<&ManagedCluster> for Cluster {
                 enable_rbac: true,
                 max_agent_pools: 100,
                 identity_profile: BTreeMap::from([("kubeletidentity".to_owned(), kubelet)]),
+                extra: nested,
             },
-            extra: spec.extra.clone(),
+            extra,
         }
     }
 }
@@ -318,6 +355,8 @@ mod tests {
             "properties": {
                 "importProfile": {"kubeconfig": kubeconfig},
                 "agentPoolProfiles": [{"count": 5, "vmSize": "Standard_D3_v2"}],
+                "provisioningState": "Succeeded",
+                "future": {"deep": [1]},
             },
             "zones": ["1"],
         }))
@@ -325,7 +364,10 @@ mod tests {
         assert_eq!(request.node_count, Some(5));
         let read = request.kubeconfig.expect("a kubeconfig");
         assert_eq!(read.reveal(), kubeconfig);
-        assert_eq!(Value::Object(request.extra), json!({"zones": ["1"]}));
+        assert_eq!(
+            Value::Object(request.extra),
+            json!({"zones": ["1"], "properties": {"future": {"deep": [1]}}})
+        );
     }
 
     #[test]

@@ -32,7 +32,9 @@ async fn import_and_read() {
         "properties": {
             "importProfile": {"kubeconfig": KUBECONFIG},
             "agentPoolProfiles": [{"count": 2, "vmSize": "Standard_D4_v2"}],
+            "future": {"deep": [1]},
         },
+        "zones": ["1"],
     });
     let put = client.put(&path, &body).await;
     assert_answer("import", &put);
