@@ -97,6 +97,24 @@ fn check_block_id(block: &str) -> Result<()> {
     }
 }
 
+/// Blocks that wait for their list are bounded like the blob that they become, so
+/// that nobody fills the disk with blocks alone.
+fn check_blocks(count: u64, bytes: u64, largest: u64) -> Result<()> {
+    if count > MOST_BLOCKS as u64 {
+        return Err(Error::invalid(
+            "blockid",
+            format!("the blob has {MOST_BLOCKS} blocks already, and no more are allowed"),
+        ));
+    }
+    if bytes > largest {
+        return Err(Error::TooLarge {
+            what: "the blob",
+            limit: largest,
+        });
+    }
+    Ok(())
+}
+
 impl App {
     /// Largest blob, in bytes.
     pub fn largest_blob(&self) -> u64 {
@@ -177,7 +195,8 @@ impl App {
     /// Ends an upload of one block.
     ///
     /// # Errors
-    /// [`wharf_core::Error::Invalid`] for a wrong MD5 or block id, or too many blocks.
+    /// [`wharf_core::Error::Invalid`] for a wrong MD5 or block id, or too many blocks;
+    /// [`wharf_core::Error::TooLarge`] when all blocks together are.
     pub async fn blob_block_commit(
         &self,
         grant: &SasGrant,
@@ -193,9 +212,14 @@ impl App {
             digest: stored.digest,
             size: stored.size,
         };
+        let largest = self.inner.largest_blob;
         self.store()
             .write::<_, Error, _>(move |txn| {
-                Box::pin(async move { Ok(txn.block_put(&artifact.id, &block).await?) })
+                Box::pin(async move {
+                    let (count, bytes) = txn.block_total(&artifact.id, &block.id).await?;
+                    check_blocks(count + 1, bytes.saturating_add(block.size), largest)?;
+                    Ok(txn.block_put(&artifact.id, &block).await?)
+                })
             })
             .await
     }

@@ -100,6 +100,20 @@ impl Session {
             .collect()
     }
 
+    /// How many blocks of an artifact wait for their list, and how many bytes they
+    /// have, but for the block `other_than`.
+    pub async fn block_total(&mut self, artifact: &Uuid, other_than: &str) -> Result<(u64, u64)> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS count, COALESCE(SUM(size), 0) AS bytes FROM blocks
+             WHERE artifact = ? AND block <> ?",
+        )
+        .bind(id(artifact))
+        .bind(other_than)
+        .fetch_one(self.db())
+        .await?;
+        Ok((row.number("count")?, row.number("bytes")?))
+    }
+
     /// One asset.
     pub async fn asset_get(&mut self, workspace: &Uuid, key: &Uuid) -> Result<Option<Asset>> {
         let row = sqlx::query("SELECT * FROM assets WHERE id = ? AND workspace = ?")

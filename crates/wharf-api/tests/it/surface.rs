@@ -76,7 +76,11 @@ pub(crate) struct Ask<'a> {
 
 impl Surface {
     pub(crate) async fn new() -> Self {
-        let test = TestApp::new().await;
+        Self::over(TestApp::new().await).await
+    }
+
+    /// The surfaces over an App with settings of the test's own.
+    pub(crate) async fn over(test: TestApp) -> Self {
         let api = Api::new(ApiSettings {
             app: test.app.clone(),
             public_url: PUBLIC_URL.to_owned(),

@@ -1,5 +1,7 @@
 //! What is refused, each in storage's own shape, and that nothing is left of it.
 
+use wharf_control::testing::TestApp;
+
 use super::{announced, uploaded};
 use crate::surface::{Answer, Surface};
 
@@ -172,9 +174,14 @@ async fn lists_of_blocks_that_are_not_there_are_refused() {
     }
 }
 
+/// A surface whose largest blob has few bytes.
+async fn of_small_blobs() -> Surface {
+    Surface::over(TestApp::with(|settings| settings.largest_blob = 100_000).await).await
+}
+
 #[tokio::test]
 async fn a_blob_has_a_largest_size() {
-    let surface = Surface::new().await;
+    let surface = of_small_blobs().await;
     let url = announced(&surface, "m/model.pkl").await;
     let largest = surface.test.app.largest_blob();
     let announced = surface
@@ -213,4 +220,22 @@ async fn other_paths_and_methods_have_storages_shape() {
         .send()
         .await;
     assert_eq!(steps.status, 400);
+}
+
+/// Blocks without a list would fill the disk unseen.
+#[tokio::test]
+async fn blocks_together_have_a_largest_size() {
+    let surface = of_small_blobs().await;
+    let url = announced(&surface, "m/model.pkl").await;
+    let half = usize::try_from(surface.test.app.largest_blob() / 2 + 1).expect("fits");
+    let block = async |id: &str| {
+        surface
+            .ask_blob("PUT", &format!("{url}&comp=block&blockid={id}"))
+            .body(vec![0; half])
+            .send()
+            .await
+    };
+    assert_eq!(block("YQ%3D%3D").await.status, 201);
+    assert_eq!(block("YQ%3D%3D").await.status, 201, "replaces the first");
+    assert_refused(&block("Yg%3D%3D").await, 413, "RequestBodyTooLarge");
 }
