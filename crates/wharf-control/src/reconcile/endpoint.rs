@@ -20,6 +20,7 @@ use wharf_store::StoreError;
 use super::{
     After, FaultPoint, StepError,
     decide::{LONGEST_ROLLOUT, Rollout, health, rollout, with_log},
+    environment::has_environment,
     log::OperationLog,
     patience::Wait,
 };
@@ -48,9 +49,11 @@ pub(super) async fn step(app: &App, key: Uuid) -> Result<After> {
     if endpoint.spec.is_absent {
         return remove(app, &endpoint).await;
     }
+    let is_told = has_environment(&open);
     let step = Step {
         app,
         compute: &compute,
+        is_told,
         log: OperationLog {
             clock: Arc::clone(&app.inner.clock),
             logs: app.inner.logs.clone(),
@@ -107,6 +110,8 @@ async fn remove(app: &App, endpoint: &Endpoint) -> Result<After> {
 pub(super) struct Step<'a> {
     pub(super) app: &'a App,
     compute: &'a Compute,
+    /// The open operations know already that their environment is there.
+    pub(super) is_told: bool,
     pub(super) log: OperationLog,
     pub(super) endpoint: &'a Endpoint,
 }

@@ -3,6 +3,7 @@
 use wharf_core::{
     deployment::DeploymentSpec,
     environment::{BuildLog as _, BuiltEnvironment, EnvironmentError},
+    operation::Operation,
     resource::Failure,
 };
 use wharf_store::StoreError;
@@ -13,6 +14,12 @@ use super::endpoint::{Result, Step};
 const BUILD: &str = "BuildEnvironment";
 const DEPLOY: &str = "DeployService";
 
+/// Whether every open operation went past its environment in an earlier look.
+pub(super) fn has_environment(open: &[Operation]) -> bool {
+    open.iter()
+        .all(|operation| operation.step.as_deref() == Some(DEPLOY))
+}
+
 impl Step<'_> {
     /// Makes the environment; `None` when a newer spec came meanwhile, since a build
     /// takes minutes and nobody wants this one any more.
@@ -20,13 +27,16 @@ impl Step<'_> {
         &self,
         deployment: &DeploymentSpec,
     ) -> Result<Option<std::result::Result<BuiltEnvironment, Failure>>> {
-        self.say(BUILD).await?;
+        if !self.is_told {
+            self.say(BUILD).await?;
+        }
         let spec = &deployment.template.environment;
         let built = tokio::select! {
             built = self.app.inner.environments.build(spec, &self.log) => built,
             overtaken = self.overtaken() => return overtaken.map(|()| None),
         };
         let failure = match built {
+            Ok(built) if self.is_told => return Ok(Some(Ok(built))),
             Ok(built) => {
                 for notice in &built.notices {
                     self.log.line(notice);
