@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::FalseyValueParser};
 use wharf_cli::HomeArgs;
 
 use crate::error::StartError;
@@ -60,7 +60,7 @@ pub(crate) struct ServerArgs {
     pub(crate) public_host: String,
 
     /// Leave /etc/hosts alone, also when the name for uploads does not resolve
-    #[arg(long, env = "WHARF_NO_HOSTS_ENTRY")]
+    #[arg(long, env = "WHARF_NO_HOSTS_ENTRY", value_parser = FalseyValueParser::new())]
     pub(crate) no_hosts_entry: bool,
 
     /// How long tokens are good, in seconds
@@ -105,12 +105,12 @@ pub(crate) struct ServerArgs {
 
     /// Refuse a deployment whose Python is not installed here, instead of taking
     /// the nearest version with a warning
-    #[arg(long, env = "WHARF_STRICT_PYTHON")]
+    #[arg(long, env = "WHARF_STRICT_PYTHON", value_parser = FalseyValueParser::new())]
     pub(crate) strict_python: bool,
 
     /// Install packages that have no wheel too; building one runs its author's
     /// code as the user of this server
-    #[arg(long, env = "WHARF_ALLOW_SOURCE_BUILDS")]
+    #[arg(long, env = "WHARF_ALLOW_SOURCE_BUILDS", value_parser = FalseyValueParser::new())]
     pub(crate) allow_source_builds: bool,
 
     /// The `uv` program that builds environments [default: the one on the PATH, or

@@ -66,6 +66,15 @@ impl StartError {
         }
     }
 
+    /// The process ends with it: 2 for a command line that makes no sense, as the
+    /// rest of the program has it.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Setting { .. } => 2,
+            _ => 1,
+        }
+    }
+
     /// What the person at the shell can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {

@@ -65,7 +65,7 @@ fn main() -> ExitCode {
             Err(error) => {
                 let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
                 Printer::new(&mut out, &mut err).error(&error, error.hint().as_deref());
-                ExitCode::FAILURE
+                ExitCode::from(error.exit_code())
             }
         },
         Command::Shell(command) => {

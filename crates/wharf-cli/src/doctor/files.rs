@@ -6,8 +6,6 @@ use std::{
     path::Path,
 };
 
-use rustix::fs::{FlockOperation, flock};
-
 use super::{Finding, Report};
 use crate::data_dir::DataDir;
 
@@ -59,17 +57,19 @@ pub(crate) fn check(dir: &DataDir, report: &mut Report) {
     });
 }
 
-/// The pid of the server that holds the lock.
-fn holder(path: &Path) -> Option<String> {
-    let file = fs::File::open(path).ok()?;
-    match flock(&file, FlockOperation::NonBlockingLockShared) {
-        // Ours for a moment, so nobody's.
-        Ok(()) => None,
-        Err(_) => {
-            let pid = fs::read_to_string(path).ok()?;
-            Some(pid.trim().to_owned())
-        }
-    }
+/// The pid of the server that holds the lock: the process that the file names, if
+/// it has the file open. To try the lock would get in the way of a server that
+/// starts just then.
+fn holder(path: &Path) -> Option<u32> {
+    let text = fs::read_to_string(path).ok()?;
+    let pid: u32 = text.trim().parse().ok()?;
+    let path = fs::canonicalize(path).ok()?;
+    let mut open = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    let is_open = open.any(|entry| {
+        let target = entry.and_then(|entry| fs::read_link(entry.path()));
+        target.is_ok_and(|target| target == path)
+    });
+    is_open.then_some(pid)
 }
 
 fn quoted(path: &Path) -> String {

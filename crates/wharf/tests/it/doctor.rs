@@ -51,6 +51,7 @@ fn what_is_wrong_has_its_remedy_below_it() {
         format!(
             "FAIL  data directory: others can read {root}/env.sh\n      chmod -R go= '{root}'\n"
         ),
+        // Its file with a process id is still there.
         "note  data directory: no server uses it now\n      wharf server\n".to_owned(),
         "FAIL  server: nothing answers at localhost:".to_owned(),
     ] {

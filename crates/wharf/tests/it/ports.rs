@@ -50,3 +50,37 @@ fn a_port_that_was_asked_for_and_is_taken_is_an_error() {
         ended.err
     );
 }
+
+#[test]
+fn settings_that_cannot_be_meant_are_refused_before_anything_is_made() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let data = data(scratch.path());
+    for (words, told) in [
+        (
+            &["--public-host", "10.0.0.1"][..],
+            "--public-host: `10.0.0.1` is an address",
+        ),
+        (
+            &["--listen", "127.0.0.1:65535"],
+            "--scoring-listen: there is no port after 65535",
+        ),
+        (&["--log", "wharf=loud"], "--log: `wharf=loud` is no filter"),
+        (
+            &["--listen", "8443"],
+            "invalid value '8443' for '--listen <ADDR:PORT>'",
+        ),
+        (&["--largest-scoring-body", "101"], "101 is not in 1..=100"),
+    ] {
+        let mut all = vec!["server", "--data-dir", data.to_str().expect("text")];
+        all.extend(words);
+        let ended = run(scratch.path(), &all);
+        assert_eq!(
+            (ended.code, ended.out.as_str()),
+            (Some(2), ""),
+            "{words:?}: {}",
+            ended.err
+        );
+        assert!(ended.err.contains(told), "{words:?}: {}", ended.err);
+        assert!(!data.exists());
+    }
+}
