@@ -29,6 +29,17 @@ pub(crate) struct Replica {
     task: JoinHandle<Result<(), ScorerError>>,
 }
 
+/// A scorer's process; ended with the test, however that ends.
+pub(crate) struct Scorer(pub(crate) std::process::Child);
+
+impl Drop for Scorer {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Writes the configuration of a replica whose folder `prepare` filled.
 fn configure(prepare: impl FnOnce(&Path, &mut Value)) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -107,9 +118,7 @@ impl Replica {
 
     /// Starts a scorer in a process of its own: this test binary again, with the
     /// one test that is a scorer.
-    pub(crate) fn start_process(
-        prepare: impl FnOnce(&Path, &mut Value),
-    ) -> (Self, std::process::Child) {
+    pub(crate) fn start_process(prepare: impl FnOnce(&Path, &mut Value)) -> (Self, Scorer) {
         let (folder, path) = configure(prepare);
         let child = Command::new(std::env::current_exe().expect("this binary"))
             .args(["--exact", "process::a_scorer_of_its_own", "--ignored"])
@@ -123,7 +132,7 @@ impl Replica {
             stop: None,
             task: tokio::spawn(async { Ok(()) }),
         };
-        (replica, child)
+        (replica, Scorer(child))
     }
 
     /// Starts a replica and waits until it is ready.

@@ -1,12 +1,8 @@
 //! A scorer as a process: signals, and what its death leaves.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Child, Command},
-};
+use std::{fs, path::Path, process::Command};
 
-use crate::harness::{CONFIG, Replica};
+use crate::harness::{CONFIG, Replica, Scorer};
 
 const SCRIPT: &str = "
 import os, signal, time
@@ -14,7 +10,7 @@ def init(): pass
 def run(data): return eval(data)
 ";
 
-fn start(workers: u32) -> (Replica, Child) {
+fn start(workers: u32) -> (Replica, Scorer) {
     Replica::start_process(|folder, config| {
         config["workers"] = workers.into();
         fs::write(folder.join("app/score.py"), SCRIPT).expect("written");
@@ -64,8 +60,8 @@ async fn python_dies_with_a_scorer_that_is_killed() {
         let idle = replica.score("os.getpid()").await;
         let idle = idle.text().to_owned();
         assert_ne!(busy, idle);
-        signal(scorer.id(), "-KILL");
-        scorer.wait().expect("collected");
+        signal(scorer.0.id(), "-KILL");
+        scorer.0.wait().expect("collected");
         for pid in [busy, idle] {
             replica
                 .until("end of Python", || (!lives(&pid)).then_some(()))
@@ -80,7 +76,7 @@ async fn sigterm_finishes_what_runs_and_ends_well() {
     let (replica, mut scorer) = start(1);
     replica.wait_ready().await;
     let socket = replica.folder.path().join("s.sock");
-    let pid = scorer.id();
+    let pid = scorer.0.id();
     let wait = format!(
         "[os.kill({pid}, signal.SIGTERM), \
           [time.sleep(0.005) for _ in iter(lambda: os.path.exists({socket:?}), False)], \
@@ -88,7 +84,7 @@ async fn sigterm_finishes_what_runs_and_ends_well() {
     );
     let reply = replica.score(&wait).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
-    assert!(scorer.wait().expect("collected").success());
+    assert!(scorer.0.wait().expect("collected").success());
     assert!(!lives(reply.text()), "Python is left");
     assert!(replica.log().contains("stopped"), "{}", replica.log());
 }
