@@ -66,12 +66,32 @@ impl BlobStore {
                 .map_err(|error| StoreError::io(format!("making {}", folder.display()), &error))?;
         }
         let what = || format!("clearing {}", unfinished.display());
+        store
+            .make_folders()
+            .map_err(|error| StoreError::io(format!("making {}", directory.display()), &error))?;
         for entry in fs::read_dir(&unfinished).map_err(|error| StoreError::io(what(), &error))? {
             entry
                 .and_then(|entry| fs::remove_file(entry.path()))
                 .map_err(|error| StoreError::io(what(), &error))?;
         }
         Ok(store)
+    }
+
+    /// Makes the folders of all first bytes, durably and before any blob: a blob is
+    /// answered for when its own folder is synced, so that one must be there for good.
+    fn make_folders(&self) -> io::Result<()> {
+        let above = self.directory.join("sha256");
+        for first in 0..=u8::MAX {
+            let folder = above.join(format!("{first:02x}"));
+            match fs::create_dir(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
+        for folder in [&above, &*self.directory] {
+            fs::File::open(folder)?.sync_all()?;
+        }
+        Ok(())
     }
 
     fn unfinished(&self) -> PathBuf {
@@ -217,12 +237,6 @@ impl BlobWriter {
 
 fn publish(path: TempPath, target: &Path) -> io::Result<()> {
     let folder = target.parent().unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        fs::create_dir_all(folder)?;
-        if let Some(above) = folder.parent() {
-            fs::File::open(above)?.sync_all()?;
-        }
-    }
     path.persist(target).map_err(|error| error.error)?;
     fs::File::open(folder)?.sync_all()
 }
