@@ -154,3 +154,10 @@ def test_the_first_script_runs_as_it_is_printed(shell, tmp_path):
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
+
+def test_the_dependencies_that_are_explained_are_there():
+    page = (ROOT / "docs/decisions/0002-dependencies.md").read_text()
+    manifest = (ROOT / "Cargo.toml").read_text()
+    for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE):
+        for name in re.findall(r"`([a-z0-9_-]+)`", row):
+            assert re.search(rf"^{name} = ", manifest, re.MULTILINE), name

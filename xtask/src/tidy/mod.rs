@@ -7,6 +7,7 @@ mod lints;
 mod machine;
 mod module_docs;
 mod spelling;
+mod unused;
 
 use crate::{Report, workspace::ChoreError, workspace::Workspace};
 
@@ -16,6 +17,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, ChoreError> {
     let shipped = workspace.built(&["--package", "wharf", "--edges", "normal,build"])?;
     findings.extend(imports::check_release(&shipped));
     findings.extend(lints::check(&workspace.files));
+    findings.extend(unused::check(&workspace.files));
     let mut notes = Vec::new();
     for file in &workspace.files {
         findings.extend(length::check(file));
