@@ -4,7 +4,10 @@ use http::StatusCode;
 use wharf_control::managed_clusters::ManagedClusterRequest;
 use wharf_core::{Error, workspace::Caller};
 use wharf_wire::{
-    arm::managed_clusters::{self, Cluster, ClusterRequest, CredentialResults},
+    arm::{
+        credentials::CredentialResults,
+        managed_clusters::{self, Cluster, ClusterRequest},
+    },
     page::ValueList,
 };
 

@@ -155,17 +155,21 @@ async fn heads_have_limits() {
 
 #[tokio::test]
 async fn a_slow_head_and_a_slow_body_are_given_up() {
+    // Both end because the server closes, not because the client stops.
     let server = Server::start(Limits {
         head_time: Duration::from_millis(50),
-        body_window: Duration::from_millis(50),
         ..Limits::default()
     })
     .await;
-    // Both end because the server closes, not because the client stops.
     let answer = server
         .exchange("GET /metadata/endpoints HTTP/1.1\r\nhost: loc")
         .await;
     assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let server = Server::start(Limits {
+        body_window: Duration::from_millis(50),
+        ..Limits::default()
+    })
+    .await;
     let answer = server
         .exchange(
             "POST /adfs/oauth2/token HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\ngrant",
@@ -215,5 +219,5 @@ async fn stopping_ends_idle_connections_and_the_server() {
     server.serving.await.expect("the server ended well");
     let mut rest = Vec::new();
     let _ = idle.read_to_end(&mut rest).await;
-    assert!(TcpStream::connect(server.address).await.is_err());
+    assert!(!rest.is_empty(), "the answer under way was ended");
 }

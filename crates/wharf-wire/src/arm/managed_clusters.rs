@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -309,34 +308,6 @@ impl From<&ManagedCluster> for Cluster {
                 extra: nested,
             },
             extra,
-        }
-    }
-}
-
-/// What `listClusterUserCredential` answers. Holds a secret: never logged.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CredentialResults {
-    /// One kubeconfig.
-    pub kubeconfigs: Vec<CredentialResult>,
-}
-
-/// One kubeconfig.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CredentialResult {
-    /// `clusterUser`.
-    pub name: String,
-    /// The file, in base64.
-    pub value: String,
-}
-
-impl CredentialResults {
-    /// A user's kubeconfig.
-    pub fn of_user(kubeconfig: &str) -> Self {
-        Self {
-            kubeconfigs: vec![CredentialResult {
-                name: "clusterUser".to_owned(),
-                value: STANDARD.encode(kubeconfig),
-            }],
         }
     }
 }

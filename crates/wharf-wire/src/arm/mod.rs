@@ -5,6 +5,7 @@
 //! command line reads too.
 
 pub mod computes;
+pub mod credentials;
 pub mod errors;
 mod fields;
 pub mod kubernetes_versions;
