@@ -16,6 +16,7 @@ use wharf_store::{BlobStore, OperationLogs, Store};
 
 use crate::{
     bootstrap::{Administrator, Bootstrap},
+    computes::ComputeReads,
     reconcile::{Faults, Patience, Wake},
     routes::Routes,
     sas::Signer,
@@ -47,6 +48,7 @@ pub(crate) struct Inner {
     pub(crate) endpoints: Wake,
     pub(crate) patience: Patience,
     pub(crate) faults: Faults,
+    pub(crate) compute_reads: ComputeReads,
 }
 
 /// What an [`App`] is made of.
@@ -113,6 +115,7 @@ impl App {
                 endpoints: Wake::default(),
                 patience: Patience::default(),
                 faults: Faults::default(),
+                compute_reads: ComputeReads::default(),
             }),
         })
     }

@@ -1,5 +1,7 @@
 //! Computes: create, attach, update, read, delete, detach.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 use wharf_core::{
@@ -19,7 +21,10 @@ use wharf_core::{
 };
 use wharf_store::{Session, Txn};
 
-use crate::{App, Listed, Page, Written, bootstrap::local_cluster_spec, places::find_workspace};
+use crate::{
+    App, Listed, Page, Written, bootstrap::local_cluster_spec, cache::ReadCache,
+    places::find_workspace,
+};
 
 const INNER: &str = "properties.properties.";
 
@@ -33,6 +38,11 @@ pub struct Credentials {
     /// Name of the secret that pulls images.
     pub image_pull_secret_name: String,
 }
+
+type Found = (Workspace, Compute);
+
+/// Computes as they were last read: what polling clients ask for most.
+pub(crate) type ComputeReads = ReadCache<(WorkspacePath, String), Found>;
 
 /// A PUT under way: the request with everything that was found for it.
 struct Put {
@@ -442,8 +452,20 @@ impl App {
         path: &WorkspacePath,
         name: &str,
     ) -> Result<(Workspace, Compute)> {
+        let version = self.store().version();
+        let key = (path.clone(), name.to_owned());
+        if let Some(version) = version
+            && let Some(known) = self.inner.compute_reads.get(version, &key)
+        {
+            return Ok(Found::clone(&known));
+        }
         let mut session = self.store().read().await?;
-        find_compute(&mut session, path, name).await
+        let found = find_compute(&mut session, path, name).await?;
+        if let Some(version) = version {
+            let known = Arc::new(found.clone());
+            self.inner.compute_reads.put(version, key, known);
+        }
+        Ok(found)
     }
 
     /// The computes of a workspace, by name.

@@ -12,6 +12,7 @@
 //! keys, never changes, and may be killed at any step.
 //!
 //! - [`app`]: what everything hangs on; [`bootstrap`]: what a first start makes
+//! - [`cache`]: reads that need not be repeated
 //! - who asks: [`access`], [`token`]; where: [`places`]
 //! - the nouns: [`computes`], [`managed_clusters`], [`operations`],
 //!   [`artifacts`], [`blobs`], [`models`], [`endpoints`]
@@ -23,6 +24,7 @@ pub mod app;
 pub mod artifacts;
 pub mod blobs;
 pub mod bootstrap;
+mod cache;
 pub mod computes;
 pub mod endpoints;
 pub mod labels;

@@ -62,7 +62,7 @@ impl Workspace {
 }
 
 /// A workspace as a request's path names it; not yet looked up.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WorkspacePath {
     /// The subscription's id as written.
     pub subscription: String,

@@ -28,6 +28,7 @@ pub mod session;
 pub mod store;
 #[cfg(test)]
 mod tests;
+mod version;
 pub mod workspaces;
 mod writer;
 

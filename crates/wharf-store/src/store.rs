@@ -13,6 +13,7 @@ use crate::{
     StoreError,
     seal::SealKey,
     session::{Session, Txn},
+    version::Version,
     writer::{Job, Writer},
 };
 
@@ -32,6 +33,7 @@ pub struct Store {
     readers: SqlitePool,
     jobs: mpsc::Sender<Job>,
     commits: watch::Receiver<u64>,
+    version: Version,
     seal: Arc<SealKey>,
 }
 
@@ -87,12 +89,15 @@ impl Store {
         let seal = Arc::new(seal);
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (committed, commits) = watch::channel(0);
-        let writer = Writer::new(Txn::writer(connection, Arc::clone(&seal)), committed);
+        let version = Version::default();
+        let txn = Txn::writer(connection, Arc::clone(&seal));
+        let writer = Writer::new(txn, committed, version.clone());
         tokio::spawn(writer.run(queue));
         Ok(Self {
             readers,
             jobs,
             commits,
+            version,
             seal,
         })
     }
@@ -123,6 +128,14 @@ impl Store {
         let gone = || StoreError::Closed("its writer has ended".to_owned());
         self.jobs.send(job).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
+    }
+
+    /// Names the state that reads see now; `None` while a commit changes it. What was
+    /// read after a version was taken is still what a read would give as long as the
+    /// version is the same, since this store's writer is the only one. (A row changed
+    /// by hand with another program is seen from the next commit on.)
+    pub fn version(&self) -> Option<u64> {
+        self.version.settled()
     }
 
     /// Counts the commits of this store since it was opened. A change is seen before

@@ -481,6 +481,57 @@ async fn every_look_up_uses_an_index() {
 }
 
 #[tokio::test]
+async fn commits_survive_a_power_cut() {
+    let fixture = fixture().await;
+    let settings = fixture
+        .store
+        .write::<_, StoreError, _>(|txn| {
+            Box::pin(async move {
+                let mut settings = Vec::new();
+                for pragma in ["journal_mode", "synchronous", "foreign_keys"] {
+                    let sql = sqlx::AssertSqlSafe(format!("PRAGMA {pragma}"));
+                    let row = sqlx::query(sql).fetch_one(txn.db()).await?;
+                    let text: Option<String> = row.try_get_unchecked(0).ok();
+                    let number: i64 = row.try_get_unchecked(0).unwrap_or_default();
+                    settings.push((text.unwrap_or_default(), number));
+                }
+                Ok(settings)
+            })
+        })
+        .await
+        .expect("read");
+    assert_eq!(settings[0].0, "wal");
+    // 2 is FULL: each commit of the WAL is synced before it is answered.
+    assert_eq!(settings[1].1, 2);
+    assert_eq!(settings[2].1, 1);
+}
+
+#[tokio::test]
+async fn an_answer_comes_after_its_commit() {
+    let fixture = fixture().await;
+    let (before, commits) = (fixture.store.version(), fixture.store.commits());
+    let counted = *commits.borrow();
+    let seen = fixture.store.commits();
+    fixture
+        .store
+        .write::<_, StoreError, _>(move |txn| {
+            Box::pin(async move {
+                txn.meta_put("key", b"value").await?;
+                // Inside, nothing is committed yet.
+                assert_eq!(*seen.borrow(), counted);
+                Ok(())
+            })
+        })
+        .await
+        .expect("written");
+    assert!(*commits.borrow() > counted);
+    assert!(fixture.store.version() > before);
+    // Another connection sees it, which it could not before the commit.
+    let mut session = fixture.store.read().await.expect("a session");
+    assert!(session.meta_get("key").await.expect("read").is_some());
+}
+
+#[tokio::test]
 async fn blobs_are_whole_or_absent() {
     let folder = TempDir::new().expect("a folder");
     let blobs = BlobStore::open(folder.path()).expect("a store");

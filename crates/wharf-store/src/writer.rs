@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{StoreError, session::Txn};
+use crate::{StoreError, session::Txn, version::Version};
 
 /// Most jobs in one commit, so that the first of them does not wait for ever.
 const GROUP: usize = 64;
@@ -55,14 +55,16 @@ pub(crate) struct Writer {
     /// kernel may differ from the disk; only a restart reads what is there.
     broken: Option<StoreError>,
     committed: watch::Sender<u64>,
+    version: Version,
 }
 
 impl Writer {
-    pub(crate) fn new(txn: Txn, committed: watch::Sender<u64>) -> Self {
+    pub(crate) fn new(txn: Txn, committed: watch::Sender<u64>, version: Version) -> Self {
         Self {
             txn,
             broken: None,
             committed,
+            version,
         }
     }
 
@@ -86,7 +88,9 @@ impl Writer {
         for job in jobs {
             done.extend(self.one(job).await);
         }
+        self.version.commit_begins();
         let committed = self.commit().await;
+        self.version.commit_ended();
         // Also after an error: what reached the file is then unknown.
         self.committed.send_modify(|count| *count += 1);
         if let Err(error) = &committed {

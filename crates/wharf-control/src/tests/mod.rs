@@ -5,6 +5,7 @@ mod endpoints;
 mod faults;
 mod how_to;
 mod models;
+mod reads;
 mod story;
 
 use wharf_core::{Error, Result};
