@@ -161,3 +161,13 @@ def test_the_dependencies_that_are_explained_are_there():
     for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE):
         for name in re.findall(r"`([a-z0-9_-]+)`", row):
             assert re.search(rf"^{name} = ", manifest, re.MULTILINE), name
+
+
+def test_the_files_that_the_map_names_are_there():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    named = re.findall(r"`((?:wharf(?:-[a-z]+)?)/(?:src|tests)[\w/.-]*)`", text)
+    assert named
+    assert [path for path in named if not (ROOT / "crates" / path).exists()] == []
+    own = re.findall(r"`((?:e2e|tidy|docs|examples|migrations)/[\w/.-]*)`", text)
+    roots = (ROOT, ROOT / "xtask" / "src")
+    assert [path for path in own if not any((root / path).exists() for root in roots)] == []
