@@ -1,11 +1,10 @@
 """The server goes and comes back in the middle; what serves goes on."""
 
+import json
 import subprocess
 import threading
-import time
 
 import pytest
-import requests
 from azureml.core.webservice import Webservice
 from services import ECHO, call, deploy, end_of, healthy, script
 from wharf_process import binary, until
@@ -57,29 +56,36 @@ def test_a_second_server_on_the_same_directory_names_the_first(server):
     assert str(server.process.pid) in ended.stderr
 
 
-def test_a_graceful_stop_answers_what_it_took(workspace, cluster, server, request):
-    text = "import time\ndef init():\n    pass\ndef run(raw_data):\n    time.sleep(2)\n    return 1\n"
-    service = healthy(deploy(workspace, cluster, "drained", script(text)))
+SLOW = """
+import json
+import time
+from pathlib import Path
+
+def init():
+    pass
+
+def run(raw_data):
+    Path(json.loads(raw_data)).touch()
+    time.sleep(2)
+    return 1
+"""
+
+
+def test_a_graceful_stop_answers_what_it_took(workspace, cluster, server, request, folder):
+    service = healthy(deploy(workspace, cluster, "drained", script(SLOW)))
     request.addfinalizer(service.delete)
     key = service.get_keys()[0]
+    begun = folder / "begun"
     answers = []
-    thread = threading.Thread(target=lambda: answers.append(call(service, 1, key=key)))
+    thread = threading.Thread(
+        target=lambda: answers.append(call(service, json.dumps(str(begun)), key=key))
+    )
     thread.start()
-    # In flight: its only slot is taken, so the health of the replica shows a busy one.
-    until(lambda: busy(service, key), "the request is in flight", 10)
+    until(begun.exists, "the script runs", 30)
     server.stop()
     thread.join()
     server.start()
     assert [answer.status_code for answer in answers] == [200]
-
-
-def busy(service, key):
-    """True once a second request cannot get the only slot."""
-    began = time.monotonic()
-    answer = requests.post(
-        service.scoring_uri, data="1", headers={"Authorization": f"Bearer {key}"}, timeout=30
-    )
-    return answer.status_code == 503 and time.monotonic() - began < 2
 
 
 def test_files_with_secrets_are_for_the_owner_alone(server):

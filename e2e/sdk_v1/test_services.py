@@ -68,7 +68,8 @@ def test_wait_shows_the_log_and_ends_healthy(workspace, cluster, removed, capsys
     out = capsys.readouterr().out
     assert 'operation "Succeeded"' in out
     # Said once, however often the reconciler looked.
-    assert out.count("Environment ready") == 1
+    _, _, operation = service._get_operation_state(True, 0)
+    assert operation["streamingOperationLog"].count("Environment ready") == 1
     assert service.state == "Healthy"
     assert service.run('{"a": 1}') == {"echo": {"a": 1}}
     assert service.scoring_uri.endswith("/api/v1/service/waited/score")
