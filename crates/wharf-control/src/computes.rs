@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 use wharf_core::{
-    Error, Kind, Result, Secret,
+    Error, Kind, Result,
     compute::{
         CheckedCompute, Compute, ComputeRequest, ComputeSpec, DEFAULT_AGENT_COUNT, Origin, Removal,
         check_cores,
@@ -27,17 +27,6 @@ use crate::{
 };
 
 const INNER: &str = "properties.properties.";
-
-/// What `listKeys` of a compute gives.
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    /// A user's kubeconfig; `None` where the cluster has none, as locally.
-    pub user_kubeconfig: Option<Secret>,
-    /// An administrator's kubeconfig, likewise.
-    pub admin_kubeconfig: Option<Secret>,
-    /// Name of the secret that pulls images.
-    pub image_pull_secret_name: String,
-}
 
 type Found = (Workspace, Compute);
 
@@ -510,31 +499,9 @@ impl App {
         }
         Ok(removed.map(|(_, operation)| operation))
     }
-
-    /// Credentials of the compute's cluster.
-    ///
-    /// # Errors
-    /// [`wharf_core::Error::NotFound`].
-    pub async fn compute_credentials(
-        &self,
-        _caller: &Caller,
-        path: &WorkspacePath,
-        name: &str,
-    ) -> Result<Credentials> {
-        let mut session = self.store().read().await?;
-        let (_, compute) = find_compute(&mut session, path, name).await?;
-        let kubeconfig = session
-            .managed_cluster_kubeconfig(&compute.spec.cluster)
-            .await?;
-        Ok(Credentials {
-            user_kubeconfig: kubeconfig.clone(),
-            admin_kubeconfig: kubeconfig,
-            image_pull_secret_name: String::new(),
-        })
-    }
 }
 
-async fn find_compute(
+pub(crate) async fn find_compute(
     session: &mut Session,
     path: &WorkspacePath,
     name: &str,

@@ -14,7 +14,7 @@
 //! - [`app`]: what everything hangs on; [`bootstrap`]: what a first start makes
 //! - [`cache`]: reads that need not be repeated
 //! - who asks: [`access`], [`token`]; where: [`places`]
-//! - the nouns: [`computes`], [`managed_clusters`], [`operations`],
+//! - the nouns: [`computes`], [`credentials`], [`managed_clusters`], [`operations`],
 //!   [`artifacts`], [`blobs`], [`models`], [`endpoints`]
 //! - `testing` (feature): a whole App over fakes
 //! - [`reconcile`]: the loops and their pure decisions; [`routes`]: what routers get
@@ -26,6 +26,7 @@ pub mod blobs;
 pub mod bootstrap;
 mod cache;
 pub mod computes;
+pub mod credentials;
 pub mod endpoints;
 pub mod labels;
 pub mod managed_clusters;
