@@ -46,7 +46,10 @@ pub(crate) const FILTERS: [(&str, &str); 8] = [
     ("\\b[0-9a-f]{32}\\b", "[workspace]"),
     ("sig=[A-Za-z0-9_-]+", "sig=[signature]"),
     ("(\"(primary|secondary)Key\": )\"[^\"]*\"", "$1\"[key]\""),
-    ("\"(access_token|id_token)\": \"[^\"]*\"", "\"$1\": \"[token]\""),
+    (
+        "\"(access_token|id_token)\": \"[^\"]*\"",
+        "\"$1\": \"[token]\"",
+    ),
     ("\"0x[0-9A-F]{16}\"", "\"[etag]\""),
 ];
 
@@ -162,7 +165,9 @@ impl Ask<'_> {
         let request = self.request.body(self.body).expect("a request");
         let (method, path) = (request.method().clone(), request.uri().to_string());
         let host = request.headers().get("host");
-        let host = host.map_or("", |host| host.to_str().expect("ASCII")).to_owned();
+        let host = host
+            .map_or("", |host| host.to_str().expect("ASCII"))
+            .to_owned();
         let (parts, body) = self.surface.api.answer(request).await.into_parts();
         Answer {
             method,

@@ -28,10 +28,13 @@ mod sockets;
 mod stage;
 mod workload;
 
-pub(crate) use self::{marker::cluster_folder, process::{boot_id, kill_group}};
 pub use self::{
     archive::{
         ArchiveError, ArchiveSummary, LONGEST_PATH, MOST_BYTES, MOST_ENTRIES, check_archive,
     },
     backend::{LocalBackend, LocalSettings},
+};
+pub(crate) use self::{
+    marker::cluster_folder,
+    process::{boot_id, kill_group},
 };

@@ -7,4 +7,6 @@ pub mod builder;
 pub mod spec;
 
 pub use builder::{BuildLog, BuiltEnvironment, EnvironmentBuilder, EnvironmentError};
-pub use spec::{CondaDependency, CondaSpec, DockerSection, EnvironmentSpec, ModelFramework, PythonSection};
+pub use spec::{
+    CondaDependency, CondaSpec, DockerSection, EnvironmentSpec, ModelFramework, PythonSection,
+};
