@@ -18,6 +18,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, ChoreError> {
     findings.extend(imports::check_release(&shipped));
     findings.extend(lints::check(&workspace.files));
     findings.extend(unused::check(&workspace.files));
+    findings.extend(unused::check_crates(&workspace.metadata, &workspace.files));
     let mut notes = Vec::new();
     for file in &workspace.files {
         findings.extend(length::check(file));

@@ -1,7 +1,9 @@
-//! A dependency of the workspace that no crate takes is a line that lies.
+//! A dependency that nobody uses is a line that lies: one of the workspace that no
+//! crate takes, or one of a crate that none of its files names.
 
 use std::collections::BTreeMap;
 
+use cargo_metadata::Metadata;
 use serde::Deserialize;
 
 use crate::{finding::Finding, workspace::TextFile};
@@ -45,6 +47,52 @@ pub(super) fn check(files: &[TextFile]) -> Vec<Finding> {
         .collect()
 }
 
+/// What each crate of ours takes and never names. Cargo knows under which name a
+/// dependency is imported, which is not always its own.
+pub(super) fn check_crates(metadata: &Metadata, files: &[TextFile]) -> Vec<Finding> {
+    let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
+    let members = nodes.filter(|node| metadata.workspace_members.contains(&node.id));
+    let mut findings = Vec::new();
+    for node in members {
+        let manifest = &metadata[&node.id].manifest_path;
+        let Ok(manifest) = manifest.strip_prefix(&metadata.workspace_root) else {
+            continue;
+        };
+        let imports = node.deps.iter().map(|dependency| dependency.name.as_str());
+        findings.extend(check_crate(manifest.as_str(), imports, files));
+    }
+    findings
+}
+
+fn check_crate<'a>(
+    manifest: &str,
+    imports: impl Iterator<Item = &'a str>,
+    files: &[TextFile],
+) -> Vec<Finding> {
+    let folder = manifest.trim_end_matches("Cargo.toml");
+    let sources: Vec<_> = files
+        .iter()
+        .filter(|file| file.is_rust() && file.path.starts_with(folder))
+        .collect();
+    let is_named = |import: &str| sources.iter().any(|file| has_word(&file.text, import));
+    imports
+        .filter(|import| !is_named(import))
+        .map(|import| {
+            let message = format!("no file of the crate names `{import}`; delete the dependency");
+            Finding::new(manifest, 1, message)
+        })
+        .collect()
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(start, _)| {
+        let before = text[..start].chars().next_back();
+        let after = text[start + word.len()..].chars().next();
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
 /// The key of `name = …` or `name.workspace = …`.
 fn key(line: &str) -> Option<&str> {
     let end = line.find(['.', ' ', '='])?;
@@ -72,5 +120,16 @@ mod tests {
             "[dev-dependencies]\nb-c = { workspace = true, features = [\"f\"] }\n",
         );
         assert!(check(&[root, taker, other]).is_empty());
+    }
+
+    #[test]
+    fn a_crate_names_what_it_takes() {
+        let source = sample("crates/x/src/lib.rs", "use a_b::C;\nfn bcd() {}\n");
+        let elsewhere = sample("crates/y/src/lib.rs", "use bc::D;\n");
+        let files = [source, elsewhere];
+        let imports = ["a_b", "bc"].into_iter();
+        let findings = check_crate("crates/x/Cargo.toml", imports, &files);
+        assert_eq!(findings.len(), 1);
+        assert!(findings[0].to_string().contains("`bc`"));
     }
 }
