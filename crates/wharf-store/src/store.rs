@@ -1,6 +1,13 @@
 //! Opening the database, reading from it, and handing jobs to its writer.
 
-use std::{path::Path, str::FromStr as _, sync::Arc, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::Path,
+    str::FromStr as _,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use sqlx::{
@@ -45,6 +52,7 @@ impl Store {
     /// [`StoreError::Damaged`] when the file is not a whole database;
     /// [`StoreError::Io`] and [`StoreError::Database`] when it cannot be used.
     pub async fn open(file: &Path, seal: SealKey) -> Result<Self, StoreError> {
+        keep_private(file)?;
         let options = SqliteConnectOptions::from_str("sqlite:")?
             .filename(file)
             .create_if_missing(true)
@@ -149,4 +157,23 @@ impl Store {
     pub async fn close(&self) {
         self.readers.close().await;
     }
+}
+
+/// Makes the file readable for its owner alone, so that a copy of it stays so too;
+/// SQLite gives its companions (`-wal`, `-shm`) the same mode.
+fn keep_private(file: &Path) -> Result<(), StoreError> {
+    const OWNER_ALONE: u32 = 0o600;
+    let failed = |error| StoreError::io(format_args!("opening {}", file.display()), &error);
+    let opened = fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(OWNER_ALONE)
+        .open(file)
+        .map_err(failed)?;
+    let mode = opened.metadata().map_err(failed)?.permissions().mode();
+    if mode & 0o777 != OWNER_ALONE {
+        let private = fs::Permissions::from_mode(OWNER_ALONE);
+        opened.set_permissions(private).map_err(failed)?;
+    }
+    Ok(())
 }

@@ -446,6 +446,25 @@ async fn a_damaged_file_is_named() {
 }
 
 #[tokio::test]
+async fn only_the_owner_reads_the_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("wharf.db");
+    std::fs::write(&file, "").expect("written");
+    let open_to_all = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(&file, open_to_all).expect("as an older server left it");
+    let _store = open(&folder).await;
+    let files = std::fs::read_dir(folder.path()).expect("listed");
+    let modes: Vec<_> = files
+        .map(|entry| entry.and_then(|entry| entry.metadata()).expect("an entry"))
+        .filter(std::fs::Metadata::is_file)
+        .map(|data| data.permissions().mode() & 0o777)
+        .collect();
+    assert!(modes.len() >= 2, "the database and its companions");
+    assert!(modes.iter().all(|mode| *mode == 0o600), "{modes:?}");
+}
+
+#[tokio::test]
 async fn every_look_up_uses_an_index() {
     let fixture = fixture().await;
     let mut session = fixture.store.read().await.expect("a session");
