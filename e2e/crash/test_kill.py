@@ -10,105 +10,29 @@ repeats a run.
 import os
 import random
 import statistics
-import threading
 import time
 
 import pytest
 import requests
 from azureml.core import Workspace
 from azureml.core.authentication import ServicePrincipalAuthentication
-from azureml.core.compute import AksCompute, ComputeTarget
+from azureml.core.compute import ComputeTarget
 from azureml.core.webservice import Webservice
-from azureml.exceptions import WebserviceException
-from services import ECHO, call, deploy, end_of, healthy, script, settled_compute
+from driver import Driver, development
+from services import ECHO, call, deploy, healthy, script, settled_compute
 from wharf_process import until
 
 CRASHES = int(os.environ.get("WHARF_CRASHES", "3"))
 SEED = int(os.environ.get("WHARF_SEED", str(random.SystemRandom().randrange(1 << 32))))
-# Longer than a deployment with its environment at hand takes.
+# Longer than a round of a driver takes.
 LATEST_MOMENT = 4.0
+DRIVERS = 2
+# Replicas that run all the time (trust.md, B 26).
+STEADY_REPLICAS = 20
 # trust.md's bar: replicas are back within this time.
 ADOPTION_SECONDS = 5.0
 
 pytestmark = pytest.mark.timeout(120 + 60 * CRASHES)
-
-
-class Driver(threading.Thread):
-    """Deploys, updates and deletes one service over and over until told to stop, and
-    writes down what the server acknowledged. An error while the server is away is
-    what a client sees; it goes on."""
-
-    def __init__(self, workspace, cluster):
-        super().__init__(daemon=True)
-        self.workspace = workspace
-        self.cluster = cluster
-        self.stopped = threading.Event()
-        # Name of the service -> the tags that were acknowledged last, or None when
-        # its delete was; a name whose last request has no answer is not in here.
-        self.acknowledged = {}
-        # Operations that were acknowledged: url -> what for.
-        self.operations = {}
-        self.rounds = 0
-        self.interrupted = 0
-        self.wrong = []
-
-    def run(self):
-        number = 0
-        while not self.stopped.is_set():
-            number += 1
-            name = f"crash-{number}"
-            try:
-                self.one_round(name)
-                self.rounds += 1
-            except Exception as error:
-                if not is_interruption(error):
-                    self.wrong.append(error)
-                    return
-                self.interrupted += 1
-                self.stopped.wait(0.05)
-
-    def write(self, name, value, request):
-        """Sends a write. Until its answer is here, either outcome is right."""
-        self.acknowledged.pop(name, None)
-        answer = request()
-        self.acknowledged[name] = value
-        return answer
-
-    def one_round(self, name):
-        service = self.write(
-            name,
-            {"step": "deployed"},
-            lambda: deploy(
-                self.workspace, self.cluster, name, script(ECHO), tags={"step": "deployed"}
-            ),
-        )
-        self.must_succeed(service)
-        self.write(
-            name, {"step": "updated"}, lambda: service.update(tags={"step": "updated"})
-        )
-        self.must_succeed(service)
-        self.write(name, None, service.delete)
-
-    def must_succeed(self, service):
-        """Follows the operation to its end: a crash is no reason to fail one."""
-        if service._operation_endpoint:
-            self.operations[service._operation_endpoint] = service.name
-            state, error = end_of(service)
-            assert state == "Succeeded", f"{service.name} ended {state}: {error}"
-
-
-def is_interruption(error):
-    """What a client sees of a server that is away, or that did what it could not
-    answer any more: the SDK sends the request again, and then the name is taken."""
-    if isinstance(error, AssertionError):
-        return False
-    text = f"{type(error).__name__} {error}"
-    if "Response Code: 5" in text:
-        return False
-    return any(
-        word in text
-        for word in ("Connection", "RemoteDisconnected", "ServiceRequestError", "Response Code: 409")
-    )
 
 
 def test_kill_at_random_moments(server, capfd, tmp_path, monkeypatch):
@@ -122,17 +46,17 @@ def test_kill_at_random_moments(server, capfd, tmp_path, monkeypatch):
         subscription_id=admin["subscriptionId"],
         resource_group=admin["resourceGroup"],
     )
-    config = AksCompute.provisioning_configuration(
-        cluster_purpose=AksCompute.ClusterPurpose.DEV_TEST
+    cluster = settled_compute(ComputeTarget.create(workspace, "crash-cluster", development()))
+    steady = healthy(
+        deploy(workspace, cluster, "steady", script(ECHO), num_replicas=STEADY_REPLICAS)
     )
-    cluster = settled_compute(ComputeTarget.create(workspace, "crash-cluster", config))
-    steady = healthy(deploy(workspace, cluster, "steady", script(ECHO), num_replicas=2))
     key = steady.get_keys()[0]
     lasting = {pid for pid, name in server.services().items() if name == "steady"}
-    assert len(lasting) == 2
+    assert len(lasting) == STEADY_REPLICAS
 
-    driver = Driver(workspace, cluster)
-    driver.start()
+    drivers = [Driver(workspace, f"crash-{letter}") for letter in "abcdef"[:DRIVERS]]
+    for driver in drivers:
+        driver.start()
     adoptions, starts = [], []
     for _ in range(CRASHES):
         time.sleep(dice.uniform(0.0, LATEST_MOMENT))
@@ -145,33 +69,36 @@ def test_kill_at_random_moments(server, capfd, tmp_path, monkeypatch):
         )
         adoptions.append(time.monotonic() - began)
         assert lasting <= set(server.scorers()), "a replica that ran was replaced"
-        assert not driver.wrong, driver.wrong
-    driver.stopped.set()
-    driver.join(timeout=120)
-    assert not driver.is_alive() and not driver.wrong, driver.wrong
+        for driver in drivers:
+            assert not driver.wrong, driver.wrong
+    for driver in drivers:
+        driver.stopped.set()
+    for driver in drivers:
+        driver.join(timeout=120)
+        assert not driver.is_alive() and not driver.wrong, driver.wrong
 
-    lost = [
-        (name, tags)
-        for name, tags in driver.acknowledged.items()
-        if not holds(workspace, name, tags)
-    ]
-    open_operations = [
-        name for url, name in driver.operations.items() if not ended(workspace, url)
-    ]
+    acknowledged = sum(len(driver.acknowledged) for driver in drivers)
+    lost = [write for driver in drivers for write in driver.lost()]
+    operations = {url: name for driver in drivers for url, name in driver.operations.items()}
+    open_operations = [name for url, name in operations.items() if not ended(workspace, url)]
     kept = lasting & set(server.scorers())
     # Whatever is left, acknowledged or not, can be deleted, and nothing of it runs on.
     for service in Webservice.list(workspace):
         if service.name.startswith("crash-") or service.name == "steady":
             service.delete()
     until(lambda: not strays(server, workspace), "no process is left", 30)
-    cluster.delete()
+    for name, target in workspace.compute_targets.items():
+        if name.startswith("crash-") and target.provisioning_state != "Deleting":
+            target.delete()
+    until(lambda: not computes(workspace), "all computes are gone", 60)
 
     with capfd.disabled():
         print(
-            f"\nkill -9: seed {SEED}, {CRASHES} crashes, {driver.rounds} whole rounds, "
-            f"{driver.interrupted} interrupted requests\n"
-            f"  acknowledged writes lost: {len(lost)} of {len(driver.acknowledged)}\n"
-            f"  operations that did not end: {len(open_operations)} of {len(driver.operations)}\n"
+            f"\nkill -9: seed {SEED}, {CRASHES} crashes, "
+            f"{sum(driver.rounds for driver in drivers)} whole rounds, "
+            f"{sum(driver.interrupted for driver in drivers)} interrupted\n"
+            f"  acknowledged writes lost: {len(lost)} of {acknowledged}\n"
+            f"  operations that did not end: {len(open_operations)} of {len(operations)}\n"
             f"  replicas with the same process ids: {len(kept)} of {len(lasting)}\n"
             f"  ready again after {statistics.median(starts):.2f} s (median), "
             f"serving after {statistics.median(adoptions):.2f} s, slowest {max(adoptions):.2f} s\n"
@@ -180,16 +107,6 @@ def test_kill_at_random_moments(server, capfd, tmp_path, monkeypatch):
     assert not lost
     assert not open_operations
     assert kept == lasting
-
-
-def holds(workspace, name, tags):
-    """Whether the server still says what it acknowledged."""
-    try:
-        service = Webservice(workspace, name)
-    except WebserviceException as error:
-        assert "WebserviceNotFound" in str(error), error
-        return tags is None
-    return tags is not None and service.tags == tags
 
 
 def ended(workspace, url):
@@ -208,3 +125,8 @@ def strays(server, workspace):
     """Replicas of services that are not there any more."""
     names = {service.name for service in Webservice.list(workspace)}
     return {pid: name for pid, name in server.services().items() if name not in names}
+
+
+def computes(workspace):
+    """Computes of this test that are still there."""
+    return [name for name in workspace.compute_targets if name.startswith("crash-")]
