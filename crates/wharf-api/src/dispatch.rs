@@ -195,9 +195,9 @@ fn log(method: &Method, path: &str, status: StatusCode, id: &RequestId) {
     let status = status.as_u16();
     let id = id.as_str();
     if method == Method::GET && status < 400 {
-        tracing::debug!(target: "wharf_api::access", %method, path, status, request_id = id, "{method} {path} {status}");
+        tracing::debug!(target: "wharf_api::access", status, request_id = id, "{method} {path}");
     } else {
-        tracing::info!(target: "wharf_api::access", %method, path, status, request_id = id, "{method} {path} {status}");
+        tracing::info!(target: "wharf_api::access", status, request_id = id, "{method} {path}");
     }
 }
 
