@@ -10,12 +10,12 @@ use wharf_control::App;
 use wharf_core::workspace::WorkspacePath;
 
 use crate::{
-    body::RequestBody, dispatch::Shared, json, query::Pairs, refusal::Refusal, tree::Captures,
+    body::RequestBody, json, query::Pairs, refusal::Refusal, settings::ApiSettings, tree::Captures,
 };
 
 /// One request on its way to a use case.
 pub(crate) struct Call {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) settings: Arc<ApiSettings>,
     pub(crate) parts: Parts,
     pub(crate) body: RequestBody,
     pub(crate) captures: Captures,
@@ -24,12 +24,12 @@ pub(crate) struct Call {
 impl Call {
     /// The use cases.
     pub(crate) fn app(&self) -> &App {
-        &self.shared.app
+        &self.settings.app
     }
 
     /// `https://HOST:PORT`, no trailing slash.
     pub(crate) fn public_url(&self) -> &str {
-        &self.shared.public_url
+        &self.settings.public_url
     }
 
     pub(crate) fn uri(&self) -> &Uri {
@@ -85,7 +85,7 @@ impl Call {
     /// As [`Call::bytes`], and 400 naming the field that is wrong.
     pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Refusal> {
         let bytes = self.bytes().await?;
-        json::parse(&bytes, self.shared.limits.json_depth)
+        json::parse(&bytes, self.settings.limits.json_depth)
     }
 
     /// The body as the JSON of one resource, which is smaller than a body may be:
@@ -94,7 +94,7 @@ impl Call {
     /// # Errors
     /// As [`Call::json`].
     pub(crate) async fn resource(&mut self) -> Result<Value, Refusal> {
-        let limit = self.shared.limits.resource_bytes;
+        let limit = self.settings.limits.resource_bytes;
         self.body.allow("the resource", limit);
         self.json().await
     }

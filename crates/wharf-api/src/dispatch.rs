@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use hyper::body::Incoming;
-use wharf_control::App;
 
 use crate::{
     answer::{Answered, Body},
@@ -20,31 +19,21 @@ use crate::{
     v1,
 };
 
-/// What all requests share.
-pub(crate) struct Shared {
-    pub(crate) app: App,
-    pub(crate) public_url: String,
-    pub(crate) limits: Limits,
-    router: Router,
-}
-
 /// The surfaces; cheap to clone.
 #[derive(Clone)]
 pub struct Api {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) settings: Arc<ApiSettings>,
+    router: Arc<Router>,
 }
 
 impl Api {
     /// Makes the surfaces over the use cases.
-    pub fn new(settings: ApiSettings) -> Self {
-        let public_url = settings.public_url.trim_end_matches('/').to_owned();
+    pub fn new(mut settings: ApiSettings) -> Self {
+        let length = settings.public_url.trim_end_matches('/').len();
+        settings.public_url.truncate(length);
         Self {
-            shared: Arc::new(Shared {
-                app: settings.app,
-                public_url,
-                limits: settings.limits,
-                router: Router::new(),
-            }),
+            settings: Arc::new(settings),
+            router: Arc::new(Router::new()),
         }
     }
 
@@ -77,20 +66,20 @@ impl Api {
     }
 
     async fn route(&self, parts: Parts, body: Source, is_blob: bool) -> (Surface, Answered) {
-        let shared = &self.shared;
+        let settings = &self.settings;
         let path = parts.uri.path();
-        if let Err(refusal) = check_head(&parts, &shared.limits) {
+        if let Err(refusal) = check_head(&parts, &settings.limits) {
             return (surface_of(path, is_blob), Err(refusal));
         }
-        let found = shared.router.of_host(is_blob).find(&parts.method, path);
+        let found = self.router.of_host(is_blob).find(&parts.method, path);
         let found = match found {
             Ok(found) => found,
             Err(refusal) => return (surface_of(path, is_blob), Err(refusal)),
         };
         let route = found.end;
         let call = Call {
-            body: RequestBody::new(body, &shared.limits),
-            shared: Arc::clone(shared),
+            body: RequestBody::new(body, &settings.limits),
+            settings: Arc::clone(settings),
             parts,
             captures: found.captures,
         };
@@ -117,7 +106,7 @@ impl Api {
             headers.insert(name, value.clone());
         }
         if refusal.status == StatusCode::UNAUTHORIZED && surface != Surface::SignIn {
-            bearer::challenge(headers, &self.shared.public_url, refusal.stale_key);
+            bearer::challenge(headers, &self.settings.public_url, refusal.stale_key);
         }
         response
     }

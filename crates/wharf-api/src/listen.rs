@@ -38,7 +38,7 @@ impl Api {
         mut shutdown: watch::Receiver<bool>,
     ) {
         let acceptor = acceptor(tls);
-        let limits = self.shared.limits.clone();
+        let limits = self.settings.limits.clone();
         let mut connections = JoinSet::new();
         loop {
             let accepted = tokio::select! {
@@ -95,7 +95,7 @@ async fn connection(
     // Answers are written at once; small ones must not wait for more.
     let _ = stream.set_nodelay(true);
     let shaken = tokio::select! {
-        shaken = timeout(api.shared.limits.handshake, acceptor.accept(stream)) => shaken,
+        shaken = timeout(api.settings.limits.handshake, acceptor.accept(stream)) => shaken,
         _ = shutdown.wait_for(|is_over| *is_over) => return,
     };
     match shaken {
@@ -109,7 +109,7 @@ async fn connection(
 }
 
 async fn serve_http1(api: Api, stream: TlsStream<TcpStream>, mut shutdown: watch::Receiver<bool>) {
-    let limits = &api.shared.limits;
+    let limits = &api.settings.limits;
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -130,7 +130,7 @@ async fn serve_http1(api: Api, stream: TlsStream<TcpStream>, mut shutdown: watch
 }
 
 async fn serve_http2(api: Api, stream: TlsStream<TcpStream>, mut shutdown: watch::Receiver<bool>) {
-    let limits = &api.shared.limits;
+    let limits = &api.settings.limits;
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())

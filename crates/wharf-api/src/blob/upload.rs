@@ -58,7 +58,7 @@ async fn receive(call: &mut Call, grant: &SasGrant) -> Result<BlobUpload, Refusa
     let largest = call.app().largest_blob();
     call.body.allow("the blob", largest);
     call.body.check_announced(&call.parts.headers)?;
-    let mut upload = call.shared.app.blob_upload(grant).await?;
+    let mut upload = call.app().blob_upload(grant).await?;
     while let Some(bytes) = call.body.chunk().await? {
         upload.write(&bytes).await?;
     }
