@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use hyper::body::Incoming;
+use wharf_core::Error;
 
 use crate::{
     answer::{Answered, Body},
@@ -14,7 +15,7 @@ use crate::{
     call::Call,
     refusal::Refusal,
     request_id::RequestId,
-    router::{Handler, Router, Surface, surface_of},
+    router::{Answering, Handler, Router, Surface, surface_of},
     settings::{ApiSettings, Limits},
     v1,
 };
@@ -83,12 +84,18 @@ impl Api {
             parts,
             captures: found.captures,
         };
-        let answered = match route.handler {
-            Handler::Open(handler) | Handler::Signature(handler) => handler(call).await,
+        let is_read = call.parts.method.is_safe();
+        let answering = match route.handler {
+            Handler::Open(handler) | Handler::Signature(handler) => handler(call),
             Handler::Token(handler) => match bearer::caller(&call) {
-                Ok(caller) => handler(call, caller).await,
-                Err(refusal) => Err(refusal),
+                Ok(caller) => handler(call, caller),
+                Err(refusal) => return (route.surface, Err(refusal)),
             },
+        };
+        let answered = if is_read {
+            answering.await
+        } else {
+            outlive_client(answering).await
         };
         (route.surface, answered)
     }
@@ -110,6 +117,14 @@ impl Api {
         }
         response
     }
+}
+
+/// Runs a write to its end although its client leaves. hyper drops what answers a
+/// connection that closes, and what follows a commit (a route to refresh, a
+/// reconciler to wake) must not be dropped with it.
+async fn outlive_client(answering: Answering) -> Answered {
+    let ended = tokio::spawn(answering).await;
+    ended.unwrap_or_else(|error| Err(Error::internal(format!("a handler: {error}")).into()))
 }
 
 /// Browsers must not guess that an answer is a page.

@@ -34,7 +34,8 @@ pub enum Access {
     Signature,
 }
 
-type Answering = Pin<Box<dyn Future<Output = Answered> + Send>>;
+/// A handler at work.
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Answered> + Send>>;
 
 /// What answers a route. A handler for which a caller is needed cannot be reached
 /// without one.

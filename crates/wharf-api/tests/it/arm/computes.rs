@@ -166,3 +166,32 @@ async fn all_broken_rules_come_at_once() {
     let missing = client.ask("DELETE", &client.in_workspace("/computes/good"));
     assert_answer("no action", &missing.send().await);
 }
+
+/// What follows a commit, such as a reconciler to wake, must not be lost with the
+/// connection: the future of the answer is dropped as hyper drops it.
+#[tokio::test]
+async fn a_write_ends_although_its_client_leaves() {
+    let client = Surface::new().await;
+    let path = client.in_workspace("/computes/left-alone?api-version=2020-02-02");
+    let body = json!({
+        "location": "local",
+        "properties": {"computeType": "AKS", "properties": {"clusterPurpose": "DevTest"}},
+    });
+    client.test.start_reconcilers();
+    let answered = tokio::select! {
+        biased;
+        answer = client.ask("PUT", &path).json(&body).send() => Some(answer),
+        () = std::future::ready(()) => None,
+    };
+    assert!(answered.is_none(), "the client leaves before the answer");
+    let settled = client
+        .test
+        .until("the compute settles", || async {
+            let compute = client.get(&path).await;
+            (compute.status == StatusCode::OK)
+                .then(|| compute.json())
+                .filter(|it| it["properties"]["provisioningState"] == "Succeeded")
+        })
+        .await;
+    assert_eq!(settled["name"], "left-alone");
+}
