@@ -35,18 +35,27 @@ impl Load {
     }
 }
 
-/// GETs of one workspace.
+/// GETs of one resource.
 pub(super) async fn gets(
     server: &Server,
     target: &Target,
     connections: u16,
     duration: Duration,
+    path: String,
 ) -> BenchResult<Load> {
-    let path = format!("{}?api-version=2022-05-01", target.workspace);
     run(server, target, connections, duration, u32::MAX, move |_| {
         (Method::GET, path.clone(), None)
     })
     .await
+}
+
+/// The path of the first compute that [`puts`] makes.
+pub(super) fn first_compute(target: &Target) -> String {
+    compute(&target.workspace, 0)
+}
+
+fn compute(workspace: &str, number: u64) -> String {
+    format!("{workspace}/computes/load-{number}?api-version=2020-02-02")
 }
 
 /// PUTs, each of a compute of its own.
@@ -64,7 +73,7 @@ pub(super) async fn puts(
         duration,
         MOST_PUTS / u32::from(connections),
         move |number| {
-            let path = format!("{workspace}/computes/load-{number}?api-version=2020-02-02");
+            let path = compute(&workspace, number);
             let body = json!({
                 "location": "local",
                 "properties": {"computeType": "AKS", "properties": {"clusterPurpose": "DevTest"}}

@@ -71,21 +71,6 @@ async fn measure(args: &ControlArgs) -> BenchResult<()> {
     );
 
     let duration = Duration::from_secs(args.seconds);
-    let get = load::gets(&server, &target, args.connections, duration).await?;
-    table.row(
-        "ARM GET",
-        format!(
-            "{:.0}/s, {:.0} µs of processor each",
-            get.per_second(),
-            get.cpu_micros()
-        ),
-        "",
-    );
-    table.row(
-        "ARM GET per core of the server",
-        format!("{:.0}/s", get.per_core()),
-        "≥ 10,000/s",
-    );
     let put = load::puts(&server, &target, args.connections, duration).await?;
     table.row(
         "ARM PUT of one compute each",
@@ -96,6 +81,28 @@ async fn measure(args: &ControlArgs) -> BenchResult<()> {
         ),
         "",
     );
+
+    let workspace = format!("{}?api-version=2022-05-01", target.workspace);
+    for (what, path) in [
+        ("compute", load::first_compute(&target)),
+        ("workspace", workspace),
+    ] {
+        let get = load::gets(&server, &target, args.connections, duration, path).await?;
+        table.row(
+            format!("ARM GET of a {what}"),
+            format!(
+                "{:.0}/s, {:.0} µs of processor each",
+                get.per_second(),
+                get.cpu_micros()
+            ),
+            "",
+        );
+        table.row(
+            format!("ARM GET of a {what} per core of the server"),
+            format!("{:.0}/s", get.per_core()),
+            "≥ 10,000/s",
+        );
+    }
 
     let create = flows::creates(&target, args.rounds).await?;
     table.row("compute PUT to Succeeded", create.to_string(), "≤ 1 s");

@@ -7,8 +7,8 @@ use std::{fmt, io::Write as _, time::Duration};
 pub(super) struct Table(Vec<[String; 3]>);
 
 impl Table {
-    pub(super) fn row(&mut self, what: &str, value: String, wanted: &str) {
-        self.0.push([what.to_owned(), value, wanted.to_owned()]);
+    pub(super) fn row(&mut self, what: impl Into<String>, value: String, wanted: &str) {
+        self.0.push([what.into(), value, wanted.to_owned()]);
     }
 
     pub(super) fn print(&self) {

@@ -6,6 +6,7 @@ mod links;
 mod lints;
 mod machine;
 mod module_docs;
+mod modules;
 mod spelling;
 mod unused;
 
@@ -17,6 +18,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, ChoreError> {
     let shipped = workspace.built(&["--package", "wharf", "--edges", "normal,build"])?;
     findings.extend(imports::check_release(&shipped));
     findings.extend(lints::check(&workspace.files));
+    findings.extend(modules::check(&workspace.files));
     findings.extend(unused::check(&workspace.files));
     findings.extend(unused::check_crates(&workspace.metadata, &workspace.files));
     let mut notes = Vec::new();
