@@ -49,7 +49,7 @@ fn configure(prepare: impl FnOnce(&Path, &mut Value)) -> (tempfile::TempDir, Pat
         "listen": {"unix": at("s.sock")}, "app_root": at("app"),
         "model_dir": at("app/azureml-models/iris/1"), "entry_script": "score.py",
         "source_directory": null, "python": python(), "workers": 1,
-        "scoring_timeout_ms": 60000, "environment_variables": {"A": "b"},
+        "scoring_timeout_ms": 60000, "drain_ms": 65000, "environment_variables": {"A": "b"},
         "log_file": at("replica.log"), "log_max_bytes": 10 << 20, "log_keep": 3,
         "state_file": at("state.json"), "notices": ["python 3.8 asked for"],
         "max_body_bytes": 1 << 20, "address_space_bytes": null
@@ -78,17 +78,41 @@ impl Reply {
     }
 }
 
-/// The interpreter behind `python3`, which may be a shim that needs variables.
+/// An interpreter that has the standard library alone, whatever `python3` on this
+/// machine has beside it: some tests are about packages that are not there.
 pub(crate) fn python() -> &'static str {
     static PYTHON: OnceLock<String> = OnceLock::new();
     PYTHON.get_or_init(|| {
         let output = Command::new("python3")
-            .args(["-c", "import sys; print(sys.executable)"])
+            .args([
+                "-c",
+                "import sys; print(sys.base_prefix, hex(sys.hexversion))",
+            ])
             .output()
             .expect("python3 is on PATH");
         let text = String::from_utf8(output.stdout).expect("text");
-        text.trim().to_owned()
+        let (base, version) = text.trim().rsplit_once(' ').expect("two words");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{version}"));
+        let python = folder.join("bin/python3");
+        if !python.exists() {
+            make_bare_environment(&Path::new(base).join("bin/python3"), &folder);
+        }
+        python.to_string_lossy().into_owned()
     })
+}
+
+/// Made aside and renamed, since tests run at once: whoever comes second finds it.
+fn make_bare_environment(base: &Path, folder: &Path) {
+    let aside = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let made = aside.path().join("venv");
+    let ended = Command::new(base)
+        .args(["-m", "venv", "--without-pip"])
+        .arg(&made)
+        .status();
+    assert!(ended.expect("python3 runs").success());
+    if let Err(error) = fs::rename(&made, folder) {
+        assert!(folder.join("bin/python3").exists(), "{error}");
+    }
 }
 
 impl Replica {
@@ -193,6 +217,20 @@ impl Replica {
             .try_open(Method::POST, "/score", &headers, body.as_bytes())
             .await;
         sent.map(|(head, ..)| head.status)
+    }
+
+    /// Sends a scoring request and leaves it to run, also after the replica's end.
+    pub(crate) async fn begin(&self, body: &'static str) -> JoinHandle<hyper::Result<StatusCode>> {
+        let stream = UnixStream::connect(self.socket()).await.expect("connect");
+        tokio::spawn(async move {
+            let (mut sender, connection) =
+                hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+            tokio::spawn(connection);
+            let request = Request::post("/score").header("host", "replica");
+            let request = request.body(Full::new(Bytes::from(body)));
+            let reply = sender.send_request(request.expect("a request")).await?;
+            Ok(reply.status())
+        })
     }
 
     pub(crate) async fn get(&self, target: &str) -> Reply {
