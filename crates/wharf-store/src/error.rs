@@ -14,6 +14,12 @@ pub enum StoreError {
     /// The disk is full.
     #[error("the disk is full: {0}")]
     Full(String),
+    /// Another program holds the database for longer than is waited.
+    #[error("the database is held by another program: {0}")]
+    Busy(String),
+    /// The database undid the transaction, because another write of it failed.
+    #[error("the database rolled the transaction back: {0}")]
+    RolledBack(String),
     /// The file is not a whole database any more.
     #[error("{} is damaged: {why}; restore it from a backup", file.display())]
     Damaged {
@@ -49,7 +55,7 @@ impl StoreError {
 
     /// Whether a commit that failed so leaves doubt about what is on the disk.
     pub(crate) fn is_fatal_for_commits(&self) -> bool {
-        !matches!(self, Self::Constraint(_) | Self::Full(_))
+        !matches!(self, Self::Constraint(_) | Self::Full(_) | Self::Busy(_))
     }
 }
 
@@ -65,6 +71,15 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(database) if database.code().as_deref() == Some("13") => {
                 Self::Full(database.message().to_owned())
             }
+            // SQLITE_BUSY with its extended codes, whose low byte is the same.
+            sqlx::Error::Database(database)
+                if database
+                    .code()
+                    .and_then(|code| code.parse::<u32>().ok())
+                    .is_some_and(|code| code & 0xff == 5) =>
+            {
+                Self::Busy(database.message().to_owned())
+            }
             sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Closed(error.to_string()),
             _ => Self::Database(error.to_string()),
         }
@@ -75,7 +90,10 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let inside = error.to_string();
         match error {
-            StoreError::Full(_) | StoreError::Closed(_) => Self::Unavailable {
+            StoreError::Full(_)
+            | StoreError::Closed(_)
+            | StoreError::Busy(_)
+            | StoreError::RolledBack(_) => Self::Unavailable {
                 what: "the store",
                 inside,
             },

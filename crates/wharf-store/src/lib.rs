@@ -31,6 +31,8 @@ mod tests;
 mod version;
 pub mod workspaces;
 mod writer;
+#[cfg(test)]
+mod writer_tests;
 
 pub use blobs::{BlobStore, BlobWriter, StoredBlob};
 pub use error::StoreError;

@@ -39,6 +39,7 @@ const BUSY: Duration = Duration::from_secs(5);
 pub struct Store {
     readers: SqlitePool,
     jobs: mpsc::Sender<Job>,
+    broken: watch::Receiver<Option<StoreError>>,
     commits: watch::Receiver<u64>,
     version: Version,
     seal: Arc<SealKey>,
@@ -52,6 +53,14 @@ impl Store {
     /// [`StoreError::Damaged`] when the file is not a whole database;
     /// [`StoreError::Io`] and [`StoreError::Database`] when it cannot be used.
     pub async fn open(file: &Path, seal: SealKey) -> Result<Self, StoreError> {
+        Self::open_waiting(file, seal, BUSY).await
+    }
+
+    pub(crate) async fn open_waiting(
+        file: &Path,
+        seal: SealKey,
+        busy: Duration,
+    ) -> Result<Self, StoreError> {
         keep_private(file)?;
         let options = SqliteConnectOptions::from_str("sqlite:")?
             .filename(file)
@@ -59,7 +68,7 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(BUSY)
+            .busy_timeout(busy)
             .pragma("cache_size", CACHE_KIB)
             .disable_statement_logging();
         let damaged = |why: String| StoreError::Damaged {
@@ -97,13 +106,15 @@ impl Store {
         let seal = Arc::new(seal);
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (committed, commits) = watch::channel(0);
+        let (breaks, broken) = watch::channel(None);
         let version = Version::default();
         let txn = Txn::writer(connection, Arc::clone(&seal));
-        let writer = Writer::new(txn, committed, version.clone());
+        let writer = Writer::new(txn, breaks, committed, version.clone());
         tokio::spawn(writer.run(queue));
         Ok(Self {
             readers,
             jobs,
+            broken,
             commits,
             version,
             seal,
@@ -133,9 +144,26 @@ impl Store {
     {
         let (answer, answered) = oneshot::channel();
         let job = Job::new(work, answer);
-        let gone = || StoreError::Closed("its writer has ended".to_owned());
-        self.jobs.send(job).await.map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        if self.jobs.send(job).await.is_err() {
+            return Err(self.why_closed().into());
+        }
+        // A job that panicked was rolled back, and the panic is in the log.
+        let panicked = |_| StoreError::Database("a write ended in a panic".to_owned());
+        answered.await.map_err(panicked)?
+    }
+
+    fn why_closed(&self) -> StoreError {
+        let why = self.broken.borrow().clone();
+        why.unwrap_or_else(|| StoreError::Closed("its writer has ended".to_owned()))
+    }
+
+    /// Ends when no write can succeed any more, with the reason. Only opening the
+    /// store anew helps then; what was answered is kept.
+    pub async fn broken(&self) -> StoreError {
+        let mut broken = self.broken.clone();
+        // An error here says that the writer is gone.
+        let _ = broken.wait_for(Option::is_some).await;
+        self.why_closed()
     }
 
     /// Names the state that reads see now; `None` while a commit changes it. What was

@@ -19,10 +19,47 @@ struct Done {
     deliver: Deliver,
 }
 
-type Work = Box<dyn for<'t> FnOnce(&'t mut Txn) -> BoxFuture<'t, Done> + Send>;
+trait Work: Send {
+    fn run(self: Box<Self>, txn: &mut Txn) -> BoxFuture<'_, Done>;
+    /// Tells the caller why the job was not run.
+    fn refuse(self: Box<Self>, error: StoreError);
+}
+
+struct Pending<F, T, E> {
+    work: F,
+    answer: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Work for Pending<F, T, E>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+    F: for<'t> FnOnce(&'t mut Txn) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+{
+    fn run(self: Box<Self>, txn: &mut Txn) -> BoxFuture<'_, Done> {
+        let Self { work, answer } = *self;
+        Box::pin(async move {
+            let result = work(txn).await;
+            let keep = result.is_ok();
+            let deliver: Deliver = Box::new(move |committed| {
+                let result = match committed {
+                    Err(error) if keep => Err(E::from(error)),
+                    _ => result,
+                };
+                // Nobody waits any more: the work is done all the same.
+                let _ = answer.send(result);
+            });
+            Done { keep, deliver }
+        })
+    }
+
+    fn refuse(self: Box<Self>, error: StoreError) {
+        let _ = self.answer.send(Err(E::from(error)));
+    }
+}
 
 /// One use case's transaction, with its caller's answer.
-pub(crate) struct Job(Work);
+pub(crate) struct Job(Box<dyn Work>);
 
 impl Job {
     pub(crate) fn new<T, E, F>(work: F, answer: oneshot::Sender<Result<T, E>>) -> Self
@@ -31,38 +68,31 @@ impl Job {
         E: From<StoreError> + Send + 'static,
         F: for<'t> FnOnce(&'t mut Txn) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
-        Self(Box::new(move |txn| {
-            Box::pin(async move {
-                let result = work(txn).await;
-                let keep = result.is_ok();
-                let deliver: Deliver = Box::new(move |committed| {
-                    let result = match committed {
-                        Err(error) if keep => Err(E::from(error)),
-                        _ => result,
-                    };
-                    // Nobody waits any more: the work is done all the same.
-                    let _ = answer.send(result);
-                });
-                Done { keep, deliver }
-            })
-        }))
+        Self(Box::new(Pending { work, answer }))
     }
 }
 
+/// Whether the writer can go on after a group.
+type GoesOn = Result<(), StoreError>;
+
 pub(crate) struct Writer {
     txn: Txn,
-    /// Why no more writes are taken. After a failed commit the page cache of the
-    /// kernel may differ from the disk; only a restart reads what is there.
-    broken: Option<StoreError>,
+    /// Told once, when no more writes are taken, and why.
+    broken: watch::Sender<Option<StoreError>>,
     committed: watch::Sender<u64>,
     version: Version,
 }
 
 impl Writer {
-    pub(crate) fn new(txn: Txn, committed: watch::Sender<u64>, version: Version) -> Self {
+    pub(crate) fn new(
+        txn: Txn,
+        broken: watch::Sender<Option<StoreError>>,
+        committed: watch::Sender<u64>,
+        version: Version,
+    ) -> Self {
         Self {
             txn,
-            broken: None,
+            broken,
             committed,
             version,
         }
@@ -71,75 +101,99 @@ impl Writer {
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         let mut jobs = Vec::with_capacity(GROUP);
         while queue.recv_many(&mut jobs, GROUP).await > 0 {
-            self.group(jobs.drain(..)).await;
+            if let Err(error) = self.group(jobs.drain(..)).await {
+                tracing::error!(%error, "no more writes are taken");
+                self.broken.send_replace(Some(error.clone()));
+                queue.close();
+                while let Some(job) = queue.recv().await {
+                    job.0.refuse(error.clone());
+                }
+                return;
+            }
         }
     }
 
-    async fn group(&mut self, jobs: impl Iterator<Item = Job>) {
-        if let Err(error) = self.begin().await {
+    async fn group(&mut self, mut jobs: impl Iterator<Item = Job>) -> GoesOn {
+        if let Err(error) = self.statement("BEGIN IMMEDIATE").await {
             tracing::error!(%error, "no transaction could be begun");
-            for job in jobs {
-                // The job is not run; dropping it tells its caller.
-                drop(job);
-            }
-            return;
+            // Another program holds the lock, or the disk is full: that passes.
+            let passes = matches!(error, StoreError::Busy(_) | StoreError::Full(_));
+            let error = match passes {
+                true => error,
+                false => StoreError::Closed(format!("no transaction can be begun: {error}")),
+            };
+            jobs.for_each(|job| job.0.refuse(error.clone()));
+            return if passes { Ok(()) } else { Err(error) };
         }
         let mut done = Vec::with_capacity(GROUP);
-        for job in jobs {
-            done.extend(self.one(job).await);
+        let mut whole = Ok(());
+        for job in jobs.by_ref() {
+            whole = self.one(job, &mut done).await;
+            if whole.is_err() {
+                break;
+            }
         }
-        self.version.commit_begins();
-        let committed = self.commit().await;
-        self.version.commit_ended();
-        // Also after an error: what reached the file is then unknown.
-        self.committed.send_modify(|count| *count += 1);
-        if let Err(error) = &committed {
-            tracing::error!(%error, jobs = done.len(), "a commit failed");
+        let (outcome, goes_on) = match whole {
+            // Outside of a transaction each statement would commit by itself, so
+            // that nothing more of the group may run.
+            Err(error) => {
+                let _ = self.statement("ROLLBACK").await;
+                (Err(error), Ok(()))
+            }
+            Ok(()) => {
+                self.version.commit_begins();
+                let ended = self.commit().await;
+                self.version.commit_ended();
+                // Also after an error: what reached the file is then unknown.
+                self.committed.send_modify(|count| *count += 1);
+                ended
+            }
+        };
+        if let Err(error) = &outcome {
+            tracing::error!(%error, jobs = done.len(), "a group of writes failed");
+            jobs.for_each(|job| job.0.refuse(error.clone()));
         }
         for deliver in done {
-            deliver(committed.clone());
+            deliver(outcome.clone());
         }
+        goes_on
     }
 
-    async fn begin(&mut self) -> Result<(), StoreError> {
-        if let Some(broken) = &self.broken {
-            return Err(broken.clone());
-        }
-        self.statement("BEGIN IMMEDIATE").await
-    }
-
-    async fn one(&mut self, job: Job) -> Option<Deliver> {
-        if self.statement("SAVEPOINT job").await.is_err() {
-            return None;
+    /// Runs one job in its savepoint. An error says that the transaction is gone.
+    async fn one(&mut self, job: Job, done: &mut Vec<Deliver>) -> Result<(), StoreError> {
+        if let Err(error) = self.statement("SAVEPOINT job").await {
+            job.0.refuse(error.clone());
+            return Err(error);
         }
         // A panic of a job ends the job and not the writer.
-        let done = AssertUnwindSafe((job.0)(&mut self.txn))
+        let ran = AssertUnwindSafe(job.0.run(&mut self.txn))
             .catch_unwind()
             .await;
-        let keep = done.as_ref().is_ok_and(|done| done.keep);
-        if !keep && let Err(error) = self.statement("ROLLBACK TO job").await {
-            self.broken = Some(StoreError::Closed(format!("a failed rollback: {error}")));
+        let keep = ran.as_ref().is_ok_and(|ran| ran.keep);
+        done.extend(ran.ok().map(|ran| ran.deliver));
+        // After some errors (a full disk, one of input or output) SQLite rolls the
+        // whole transaction back by itself, savepoints and all:
+        // sqlite.org/lang_transaction.html, section 3.
+        let lost = |error| StoreError::RolledBack(format!("{error}"));
+        if !keep {
+            self.statement("ROLLBACK TO job").await.map_err(lost)?;
         }
-        if let Err(error) = self.statement("RELEASE job").await {
-            self.broken = Some(StoreError::Closed(format!("a lost savepoint: {error}")));
-        }
-        done.ok().map(|done| done.deliver)
+        self.statement("RELEASE job").await.map_err(lost)
     }
 
-    async fn commit(&mut self) -> Result<(), StoreError> {
-        if let Some(broken) = &self.broken {
-            let broken = broken.clone();
-            let _ = self.statement("ROLLBACK").await;
-            return Err(broken);
-        }
+    /// What the callers are told, and whether the writer goes on. After a commit that
+    /// failed for no known reason the page cache of the kernel may differ from the
+    /// disk; only a restart reads what is there.
+    async fn commit(&mut self) -> (Result<(), StoreError>, GoesOn) {
         let Err(error) = self.statement("COMMIT").await else {
-            return Ok(());
+            return (Ok(()), Ok(()));
         };
-        if error.is_fatal_for_commits() {
-            self.broken = Some(StoreError::Closed(format!("a failed commit: {error}")));
-        }
         let _ = self.statement("ROLLBACK").await;
-        Err(error)
+        let goes_on = match error.is_fatal_for_commits() {
+            true => Err(StoreError::Closed(format!("a failed commit: {error}"))),
+            false => Ok(()),
+        };
+        (Err(error), goes_on)
     }
 
     async fn statement(&mut self, sql: &'static str) -> Result<(), StoreError> {
