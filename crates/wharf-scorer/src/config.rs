@@ -44,6 +44,9 @@ pub struct ReplicaConfig {
     pub workers: u32,
     /// How long `run` may take, in milliseconds. 0 means without limit.
     pub scoring_timeout_ms: u64,
+    /// How long running requests get once the scorer is told to end, in
+    /// milliseconds. Whoever kills it afterwards has to wait longer.
+    pub drain_ms: u64,
     /// The user's variables.
     #[serde(default)]
     pub environment_variables: BTreeMap<String, String>,
@@ -128,6 +131,12 @@ impl ReplicaConfig {
     pub fn scoring_timeout(&self) -> Option<Duration> {
         (self.scoring_timeout_ms > 0).then(|| Duration::from_millis(self.scoring_timeout_ms))
     }
+
+    /// How long running requests get once the scorer is told to end.
+    #[must_use]
+    pub fn drain(&self) -> Duration {
+        Duration::from_millis(self.drain_ms)
+    }
 }
 
 #[cfg(test)]
@@ -140,7 +149,7 @@ mod tests {
             "listen": {"unix": "/run/a.sock"}, "app_root": "/app",
             "model_dir": "/app/azureml-models/iris/1", "entry_script": "score.py",
             "source_directory": null, "python": "/usr/bin/python3", "workers": 1,
-            "scoring_timeout_ms": 60000, "environment_variables": {"A": "b"},
+            "scoring_timeout_ms": 60000, "drain_ms": 65000, "environment_variables": {"A": "b"},
             "log_file": "/r/replica.log", "log_max_bytes": 10, "log_keep": 3,
             "state_file": "/r/state.json", "notices": [], "max_body_bytes": 100,
             "address_space_bytes": null
@@ -156,6 +165,7 @@ mod tests {
     fn reads_what_the_backend_writes() {
         let config = read(|_| ()).expect("read");
         assert_eq!(config.scoring_timeout(), Some(Duration::from_secs(60)));
+        assert_eq!(config.drain(), Duration::from_secs(65));
         assert!(matches!(config.listen, Listen::Unix(path) if path.ends_with("a.sock")));
     }
 

@@ -31,8 +31,6 @@ use crate::{
     worker::Plan,
 };
 
-/// Longest time that running requests get after SIGTERM.
-const LONGEST_DRAIN: Duration = Duration::from_secs(30);
 /// How long a connection may be idle, or its headers take. Longer than the 90 s
 /// after which HTTP clients usually drop idle connections, so that none is reused
 /// just when we close it.
@@ -85,9 +83,7 @@ pub async fn run_until(
     let installed = environment::install(&private);
     let (library, home) = installed
         .map_err(|error| ScorerError::io(format!("folder {}", private.display()), error))?;
-    let drain = config
-        .scoring_timeout()
-        .map_or(LONGEST_DRAIN, |it| it.min(LONGEST_DRAIN));
+    let drain = config.drain();
     let cors = Cors::new(config.environment_variables.get("AML_CORS_ORIGINS"));
     let routes = (config.max_body_bytes, config.workers as usize + WAITING);
     let plan = Plan {

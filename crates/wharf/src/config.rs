@@ -123,12 +123,16 @@ pub(crate) struct ServerArgs {
     #[arg(long, env = "WHARF_HOST_PYTHON", value_name = "PROGRAM")]
     pub(crate) host_python: Option<PathBuf>,
 
-    /// How long running requests may take when the server is stopped, in seconds
+    /// How long running requests may take when the server is stopped, in seconds;
+    /// what then still runs, uploads and answers in streams too, is cut. A server
+    /// with nothing to do stops at once, and a second signal does not wait.
+    /// The default is the default scoring timeout and 5 seconds; a service manager
+    /// has to wait longer than this before it kills the server
     #[arg(
         long,
         env = "WHARF_DRAIN",
         value_name = "SECONDS",
-        default_value = "20",
+        default_value = "65",
         value_parser = clap::value_parser!(u64).range(0..=3_600)
     )]
     pub(crate) drain: u64,

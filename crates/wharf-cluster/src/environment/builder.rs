@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, Weak},
 };
 
@@ -282,6 +282,10 @@ fn environment_digest(resolved: &Resolved) -> String {
 impl EnvironmentBuilder for UvEnvironments {
     fn check(&self, spec: &EnvironmentSpec) -> Result<(), Vec<Finding>> {
         plan(spec, &self.settings.policy).map(|_| ())
+    }
+
+    fn is_there(&self, python: &Path) -> bool {
+        python.is_file()
     }
 
     async fn build(

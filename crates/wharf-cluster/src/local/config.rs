@@ -1,7 +1,7 @@
 //! What a scorer is started with. The scorer knows nothing of Wharf, so the shape
 //! is its own; the fields are described there.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use wharf_core::{backend::Workload, deployment::Template};
@@ -19,6 +19,10 @@ const LOGS_KEPT: u32 = 3;
 /// endpoints.
 const BODY_BYTES: u64 = 100 << 20;
 
+/// What a request may take beyond the scoring timeout. The scorer kills a worker
+/// that is 2 s late, and the answer has to get out too.
+const OVERTIME: Duration = Duration::from_secs(5);
+
 /// The scorer's configuration file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ReplicaConfig {
@@ -33,6 +37,7 @@ pub(super) struct ReplicaConfig {
     pub(super) python: String,
     pub(super) workers: u32,
     pub(super) scoring_timeout_ms: u64,
+    pub(super) drain_ms: u64,
     pub(super) environment_variables: BTreeMap<String, String>,
     pub(super) log_file: String,
     pub(super) log_max_bytes: u64,
@@ -90,7 +95,8 @@ pub(super) fn replica_config(
         source_directory: variable(template, "AZUREML_SOURCE_DIRECTORY").cloned(),
         python: text(&workload.python),
         workers: template.concurrency.max(1),
-        scoring_timeout_ms: u64::try_from(template.scoring_timeout.as_millis()).unwrap_or(u64::MAX),
+        scoring_timeout_ms: milliseconds(template.scoring_timeout),
+        drain_ms: milliseconds(drain(template)),
         environment_variables: template.environment.variables.clone(),
         log_file: text(&replica.log()),
         log_max_bytes: LOG_BYTES,
@@ -100,6 +106,16 @@ pub(super) fn replica_config(
         max_body_bytes: BODY_BYTES,
         address_space_bytes: template.resources.memory_limit_gb.map(address_space),
     }
+}
+
+/// How long a replica that leaves gets to finish its requests. One that was just
+/// admitted may take the whole scoring timeout.
+pub(super) fn drain(template: &Template) -> Duration {
+    template.scoring_timeout + OVERTIME
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Python reserves more addresses than it uses, so the limit on those is higher

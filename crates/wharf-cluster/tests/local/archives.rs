@@ -138,6 +138,8 @@ async fn one_model_and_a_source_folder_lie_where_scripts_look() {
     assert_eq!(config["source_directory"], "src");
     assert_eq!(config["workers"], 1);
     assert_eq!(config["scoring_timeout_ms"], 2000);
+    // A request that came last may take all of its time.
+    assert_eq!(config["drain_ms"], 7000);
     assert_eq!(config["address_space_bytes"], 3_000_000_000_u64 + (1 << 30));
     assert_eq!(
         config["listen"]["unix"]
