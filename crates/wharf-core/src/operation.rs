@@ -91,7 +91,7 @@ pub enum OperationState {
     Succeeded,
     /// Ended badly.
     Failed(Failure),
-    /// Overtaken by a newer change, which failed.
+    /// Overtaken by a newer change, which failed or removed the resource.
     Canceled,
 }
 
@@ -130,14 +130,18 @@ pub struct Operation {
 }
 
 /// What an *open* operation aiming at `target` shows now. [`OperationState::Canceled`]:
-/// a newer change overtook it and failed.
+/// a newer change overtook it and failed, or removed the resource before it was as the
+/// operation wanted it.
 pub fn derive(target: Generation, observed: &Observed) -> OperationState {
     match observed {
         Observed::Reached(at) if *at >= target => OperationState::Succeeded,
         Observed::Failed { at, failure } if *at == target => {
             OperationState::Failed(failure.clone())
         }
-        Observed::Failed { at, .. } if *at > target => OperationState::Canceled,
+        Observed::Failed { at, .. } | Observed::Gone(at) if *at > target => {
+            OperationState::Canceled
+        }
+        Observed::Gone(at) if *at == target => OperationState::Succeeded,
         _ => OperationState::InProgress,
     }
 }
@@ -151,6 +155,7 @@ mod tests {
     fn observed() -> impl Strategy<Value = Observed> {
         prop_oneof![
             Just(Observed::NotYet),
+            (1u64..6).prop_map(|at| Observed::Gone(Generation(at))),
             (1u64..6).prop_map(|at| Observed::Reached(Generation(at))),
             (1u64..6).prop_map(|at| Observed::Failed {
                 at: Generation(at),
@@ -171,7 +176,11 @@ mod tests {
         #[test]
         fn success_needs_the_generation_to_be_reached(target in 1u64..6, observed in observed()) {
             let succeeded = derive(Generation(target), &observed) == OperationState::Succeeded;
-            let reached = matches!(&observed, Observed::Reached(at) if at.0 >= target);
+            let reached = match &observed {
+                Observed::Reached(at) => at.0 >= target,
+                Observed::Gone(at) => at.0 == target,
+                Observed::NotYet | Observed::Failed { .. } => false,
+            };
             prop_assert_eq!(succeeded, reached);
         }
 

@@ -68,6 +68,8 @@ pub enum Observed {
         /// Why.
         failure: Failure,
     },
+    /// The resource is gone, as this generation wanted.
+    Gone(Generation),
 }
 
 impl Observed {
@@ -75,7 +77,7 @@ impl Observed {
     pub fn has_ended(&self, generation: Generation) -> bool {
         match self {
             Self::NotYet => false,
-            Self::Reached(at) | Self::Failed { at, .. } => *at >= generation,
+            Self::Reached(at) | Self::Failed { at, .. } | Self::Gone(at) => *at >= generation,
         }
     }
 }
