@@ -1,7 +1,7 @@
 //! A builder of environments in memory, for tests of whatever asks for them.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -39,6 +39,7 @@ struct State {
     findings: Vec<Finding>,
     notices: Vec<String>,
     begun: usize,
+    is_gone: bool,
 }
 
 impl Default for FakeEnvironments {
@@ -76,6 +77,11 @@ impl FakeEnvironments {
         self.held.send_replace(is_held);
     }
 
+    /// While gone, interpreters of earlier builds are not there any more.
+    pub fn set_gone(&self, is_gone: bool) {
+        self.state().is_gone = is_gone;
+    }
+
     /// How many builds have begun.
     pub fn begun(&self) -> usize {
         self.state().begun
@@ -95,6 +101,10 @@ impl EnvironmentBuilder for FakeEnvironments {
         } else {
             Err(findings)
         }
+    }
+
+    fn is_there(&self, _python: &Path) -> bool {
+        !self.state().is_gone
     }
 
     async fn build(

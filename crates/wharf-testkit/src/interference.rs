@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -175,6 +176,10 @@ impl Provider for Interference {
 impl EnvironmentBuilder for Interference {
     fn check(&self, spec: &EnvironmentSpec) -> Result<(), Vec<Finding>> {
         self.environments.check(spec)
+    }
+
+    fn is_there(&self, python: &Path) -> bool {
+        self.environments.is_there(python)
     }
 
     async fn build(

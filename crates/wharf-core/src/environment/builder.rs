@@ -1,6 +1,6 @@
 //! What turns a [`EnvironmentSpec`] into an interpreter with packages.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
@@ -55,6 +55,9 @@ pub trait EnvironmentBuilder: Send + Sync {
     /// All findings; fields are relative to the environment, for example
     /// `python.condaDependencies`.
     fn check(&self, spec: &EnvironmentSpec) -> Result<(), Vec<Finding>>;
+
+    /// Whether an interpreter that an earlier build gave is still there.
+    fn is_there(&self, python: &Path) -> bool;
 
     /// Makes the environment, or finds it made.
     ///
