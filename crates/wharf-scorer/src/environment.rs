@@ -34,6 +34,10 @@ const FILES: &[(&str, &str)] = &[
         include_str!("python/_wharf_worker/boot.py"),
     ),
     (
+        "_wharf_worker/forks.py",
+        include_str!("python/_wharf_worker/forks.py"),
+    ),
+    (
         "_wharf_worker/frames.py",
         include_str!("python/_wharf_worker/frames.py"),
     ),

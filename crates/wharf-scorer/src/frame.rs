@@ -1,7 +1,9 @@
 //! What goes between the scorer and a Python worker.
 //!
 //! One frame is: kind (1 byte), length of the header (4 bytes, big endian), length
-//! of the body (4 bytes, big endian), header (JSON), body (bytes). Kinds:
+//! of the body (4 bytes, big endian), number (8 bytes, big endian), header (JSON),
+//! body (bytes). The scorer numbers what it asks, and the worker's frames bear the
+//! number of what they answer. Kinds:
 //!
 //! | kind | from | header | body |
 //! |---|---|---|---|
@@ -15,8 +17,8 @@
 //! | `E` end of a stream | worker | `{}` | - |
 //! | `X` a stream is cut | worker | `{}` | - |
 //!
-//! A worker runs a stranger's code, so its frames are bounded and a frame that is
-//! not as described ends the worker.
+//! A worker runs a stranger's code, so its frames are bounded. A frame that is not as
+//! described, or that answers what was not asked, ends the worker and reaches nobody.
 
 use std::io;
 
@@ -32,6 +34,8 @@ pub(crate) const LARGEST_BODY: usize = 256 << 20;
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) kind: u8,
+    /// What it answers.
+    pub(crate) number: u64,
     pub(crate) header: Vec<u8>,
     pub(crate) body: Bytes,
 }
@@ -40,16 +44,18 @@ pub(crate) struct Frame {
 pub(crate) async fn write(
     to: &mut (impl AsyncWrite + Unpin),
     kind: u8,
+    number: u64,
     header: &[u8],
     body: &[u8],
 ) -> io::Result<()> {
     let too_long = |_| io::Error::new(io::ErrorKind::InvalidInput, "the frame is too long");
     let header_length = u32::try_from(header.len()).map_err(too_long)?;
     let body_length = u32::try_from(body.len()).map_err(too_long)?;
-    let mut start = Vec::with_capacity(9 + header.len());
+    let mut start = Vec::with_capacity(17 + header.len());
     start.push(kind);
     start.extend_from_slice(&header_length.to_be_bytes());
     start.extend_from_slice(&body_length.to_be_bytes());
+    start.extend_from_slice(&number.to_be_bytes());
     start.extend_from_slice(header);
     to.write_all(&start).await?;
     to.write_all(body).await
@@ -64,6 +70,7 @@ pub(crate) async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Fram
         let reason = format!("a frame of {header_length} and {body_length} bytes");
         return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
     }
+    let number = from.read_u64().await?;
     let mut header = vec![0; header_length];
     from.read_exact(&mut header).await?;
     // Memory is taken as bytes come, not as they are promised.
@@ -74,6 +81,7 @@ pub(crate) async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Fram
     }
     Ok(Frame {
         kind,
+        number,
         header,
         body: body.into(),
     })
@@ -86,7 +94,7 @@ mod tests {
     #[tokio::test]
     async fn carries_what_was_written_and_refuses_what_is_too_long() {
         let mut wire = Vec::new();
-        write(&mut wire, b'R', b"{}", b"body")
+        write(&mut wire, b'R', 1 << 40, b"{}", b"body")
             .await
             .expect("written");
         let frame = read(&mut wire.as_slice()).await.expect("read");
@@ -94,6 +102,7 @@ mod tests {
             (frame.kind, frame.header.as_slice(), &*frame.body),
             (b'R', b"{}".as_slice(), b"body".as_slice())
         );
+        assert_eq!(frame.number, 1 << 40);
 
         let cut = &wire[..wire.len() - 1];
         let error = read(&mut &*cut).await.expect_err("cut");

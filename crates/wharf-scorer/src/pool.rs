@@ -167,8 +167,13 @@ impl Shared {
             let next = async { self.jobs.lock().await.recv().await };
             let job = tokio::select! {
                 biased;
-                how = worker.ended() => {
-                    log.error(&format!("worker {pid} ended between requests ({how})"));
+                error = worker.spoiled() => {
+                    log.error(&match error {
+                        CallError::Died(how) => {
+                            format!("worker {pid} ended between requests ({how})")
+                        }
+                        error => format!("worker {pid}: {error}; another one is started"),
+                    });
                     break true;
                 }
                 job = next => match job {

@@ -1,8 +1,9 @@
 //! One Python worker: a process, a socket to talk to it, two pipes for its prints.
 //!
 //! The socket is the worker's standard input. When the scorer dies, however it
-//! dies, the kernel closes our end and the worker ends itself. A worker that
-//! breaks the framing is not trusted again: it is killed.
+//! dies, the kernel closes our end and the worker ends itself. A worker that breaks
+//! the framing, or says what nobody asked, is not trusted again: it is killed, and
+//! what it said reaches nobody.
 
 use std::{io, os::fd::OwnedFd, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
@@ -132,6 +133,8 @@ pub(crate) struct Worker {
     socket: UnixStream,
     pid: u32,
     output: Vec<JoinHandle<()>>,
+    /// The number of what was asked last.
+    number: u64,
 }
 
 impl Worker {
@@ -179,6 +182,7 @@ impl Worker {
             socket: UnixStream::from_std(ours)?,
             pid,
             output,
+            number: 0,
         })
     }
 
@@ -232,10 +236,22 @@ impl Worker {
         self.pid
     }
 
-    /// Waits for the end of the process; says how it ended. May be dropped and
-    /// called again.
-    pub(crate) async fn ended(&mut self) -> String {
-        how_it_ended(self.child.wait().await)
+    /// Waits, between requests, for whatever makes the worker useless: its end, or a
+    /// word that nobody asked for. Says which. May be dropped and called again.
+    pub(crate) async fn spoiled(&mut self) -> CallError {
+        loop {
+            tokio::select! {
+                biased;
+                status = self.child.wait() => return CallError::Died(how_it_ended(status)),
+                _ = self.socket.readable() => {}
+            }
+            match self.socket.try_read(&mut [0]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // It closes the socket first and ends then.
+                Ok(0) | Err(_) => return CallError::Died(self.how_it_ends().await),
+                Ok(_) => return CallError::Protocol("it spoke without being asked".to_owned()),
+            }
+        }
     }
 
     /// Runs one request. After an error the worker must be stopped.
@@ -320,39 +336,50 @@ impl Worker {
 
     /// Sends a frame, or nothing, and waits for the next one.
     async fn exchange(&mut self, send: Option<(u8, &[u8], &[u8])>) -> Result<Frame, CallError> {
-        let socket = &mut self.socket;
-        let talk = async {
-            if let Some((kind, header, body)) = send {
-                frame::write(socket, kind, header, body).await?;
-            }
-            frame::read(socket).await
-        };
-        tokio::pin!(talk);
-        // A process that the script started may hold the worker's end of the
-        // socket, so the end of the worker itself is watched too.
-        let result = tokio::select! {
-            biased;
-            result = &mut talk => result,
-            status = self.child.wait() => {
-                // What it said before it ended still counts.
-                match tokio::time::timeout(Duration::from_millis(100), talk).await {
-                    Ok(Ok(reply)) => Ok(reply),
-                    _ => return Err(CallError::Died(how_it_ended(status))),
+        if send.is_some() {
+            self.number += 1;
+        }
+        let number = self.number;
+        let result = {
+            let socket = &mut self.socket;
+            let talk = async {
+                if let Some((kind, header, body)) = send {
+                    frame::write(socket, kind, number, header, body).await?;
+                }
+                frame::read(socket).await
+            };
+            tokio::pin!(talk);
+            // A process that the script started may hold the worker's end of the
+            // socket, so the end of the worker itself is watched too.
+            tokio::select! {
+                biased;
+                result = &mut talk => result,
+                status = self.child.wait() => {
+                    // What it said before it ended still counts.
+                    match tokio::time::timeout(Duration::from_millis(100), talk).await {
+                        Ok(Ok(reply)) => Ok(reply),
+                        _ => return Err(CallError::Died(how_it_ended(status))),
+                    }
                 }
             }
         };
         match result {
-            Ok(reply) => Ok(reply),
+            Ok(reply) if reply.number == number => Ok(reply),
+            Ok(reply) => Err(CallError::Protocol(format!(
+                "an answer to {} when {number} was asked",
+                reply.number
+            ))),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 Err(CallError::Protocol(error.to_string()))
             }
-            Err(_) => {
-                // The socket is closed first, then the process ends.
-                let end = tokio::time::timeout(LAST_WORDS, self.child.wait()).await;
-                let how = end.map_or_else(|_| "it closed its socket".to_owned(), how_it_ended);
-                Err(CallError::Died(how))
-            }
+            Err(_) => Err(CallError::Died(self.how_it_ends().await)),
         }
+    }
+
+    /// For a worker whose socket is closed: that comes first, then the process ends.
+    async fn how_it_ends(&mut self) -> String {
+        let end = tokio::time::timeout(LAST_WORDS, self.child.wait()).await;
+        end.map_or_else(|_| "it closed its socket".to_owned(), how_it_ended)
     }
 
     /// Kills the process, and waits until its last prints are in the log.

@@ -1,5 +1,6 @@
 //! Replicas with real Python processes: what scripts see and what clients get.
 
+mod forks;
 mod harness;
 mod headers;
 mod interpreters;

@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 
-from . import raw, script
+from . import forks, raw, script
 
 _HTML = "text/html; charset=utf-8"
 _JSON = "application/json"
@@ -102,7 +102,8 @@ class Runner(object):
         signal.setitimer(signal.ITIMER_REAL, self.timeout_ms / 1000.0)
         try:
             start = time.perf_counter()
-            result = self.user.run(**arguments)
+            with forks.Guard():
+                result = self.user.run(**arguments)
             elapsed = time.perf_counter() - start
             if not isinstance(result, raw.AMLResponse):
                 result = _from_flask(result)

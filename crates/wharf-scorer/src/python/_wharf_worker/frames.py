@@ -1,14 +1,17 @@
 """Frames on the socket to the scorer.
 
 kind (1 byte), length of the header (4 bytes, big endian), length of the body
-(4 bytes, big endian), header (JSON), body. ``frame.rs`` has the table of kinds.
+(4 bytes, big endian), number of what it asks or answers (8 bytes, big endian),
+header (JSON), body. ``frame.rs`` has the table of kinds.
 """
 
 import json
 import os
 import struct
 
-_START = struct.Struct(">cII")
+from . import forks
+
+_START = struct.Struct(">cIIQ")
 _PIECE = 1 << 20
 
 
@@ -23,6 +26,7 @@ class Channel(object):
         self.fd = fd
         self.largest_header = largest_header
         self.largest_body = largest_body
+        self.number = 0
 
     def _read_exactly(self, count):
         pieces = []
@@ -37,16 +41,18 @@ class Channel(object):
     def read(self):
         """Returns (kind, header, body) of the next frame."""
         start = self._read_exactly(_START.size)
-        kind, header_length, body_length = _START.unpack(start)
+        kind, header_length, body_length, self.number = _START.unpack(start)
         header = json.loads(self._read_exactly(header_length).decode("utf-8"))
         return kind, header, self._read_exactly(body_length)
 
     def write(self, kind, header, body=b""):
-        """Writes one frame; False when it would be too long for the scorer."""
+        """Answers what was read last; False when it would be too long for the scorer.
+        Ends a process that a script forked: the worker itself answers."""
+        forks.end()
         header = json.dumps(header).encode("ascii")
         if len(header) > self.largest_header or len(body) > self.largest_body:
             return False
-        view = memoryview(_START.pack(kind, len(header), len(body)) + header)
+        view = memoryview(_START.pack(kind, len(header), len(body), self.number) + header)
         for part in (view, memoryview(body)):
             while part:
                 part = part[os.write(self.fd, part):]

@@ -14,7 +14,7 @@ import os
 import sys
 import types
 
-from . import imports, raw
+from . import forks, imports, raw
 
 PLAIN = "plain"
 SCHEMA = "schema"
@@ -60,7 +60,8 @@ def load(config):
         run = inner.run
     script = _analyze(run)
     try:
-        module.init()
+        with forks.Guard():
+            module.init()
     except BaseException as error:
         raise ScriptError("User's init function failed") from error
     return script
@@ -100,13 +101,15 @@ def _import(path):
     failed = "Failed to import user script because it raised an unhandled exception"
     try:
         if path is None:
-            return importlib.import_module("main")
+            with forks.Guard():
+                return importlib.import_module("main")
         spec = importlib.util.spec_from_file_location("entry_module", path)
         if spec is None:
             raise ImportError("%s is not a Python file" % path)
         module = importlib.util.module_from_spec(spec)
         sys.modules["entry_module"] = module
-        spec.loader.exec_module(module)
+        with forks.Guard():
+            spec.loader.exec_module(module)
         return module
     except BaseException as error:
         raise ScriptError(failed) from error
