@@ -64,10 +64,12 @@ pub struct Workload {
     /// then leaves the number to [`Backend::scale`].
     pub scaling: Scaling,
     /// When a replica counts as dead.
+    #[serde(default)]
     pub liveness: Liveness,
     /// Interpreter of the built environment.
     pub python: PathBuf,
     /// Lines for the top of every replica's log.
+    #[serde(default)]
     pub notices: Vec<String>,
 }
 

@@ -102,7 +102,7 @@ pub(super) fn unpack_archive(reader: impl Read, dir: &Dir) -> Result<ArchiveSumm
         if member.is_dir {
             return dir.create_dir_all(&member.path).map_err(failed);
         }
-        let mut file = super::stage::create_file(dir, &member.path, member.is_executable).map_err(
+        let mut file = super::files::create_file(dir, &member.path, member.is_executable).map_err(
             |source| match source.kind() {
                 io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
                     refused(&member.path, "a file of that name is already there")

@@ -1,7 +1,7 @@
 //! The way in: what every cluster has to do, done with child processes.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt, fs, io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -26,8 +26,10 @@ use wharf_core::{
 
 use super::{
     adoption,
-    files::{Staged, WorkloadFolder, discard, write_json},
-    logs, marker, preflight, process, sockets, stage,
+    files::{Scale, WorkloadFolder, discard, write_json},
+    logs, marker, preflight, process, sockets,
+    stage::make_app,
+    stored,
     workload::{RunningWorkload, Shared},
 };
 
@@ -72,6 +74,8 @@ struct Inner {
     shared: Arc<Shared>,
     content: Arc<dyn ContentSource>,
     workloads: Mutex<BTreeMap<WorkloadKey, Arc<RunningWorkload>>>,
+    /// There, but not readable when this started; nobody looks after them.
+    unknown: Mutex<BTreeSet<WorkloadKey>>,
     /// One change of a workload at a time.
     turns: Mutex<HashMap<WorkloadKey, Arc<tokio::sync::Mutex<()>>>>,
     /// One change of markers at a time.
@@ -119,6 +123,7 @@ impl LocalBackend {
                 shared,
                 content,
                 workloads: Mutex::new(workloads.collect()),
+                unknown: Mutex::new(adopted.unknown),
                 turns: Mutex::default(),
                 markers: Mutex::default(),
             }),
@@ -160,6 +165,22 @@ impl Inner {
         self.workloads().get(key).map(Arc::clone)
     }
 
+    fn unknown(&self) -> MutexGuard<'_, BTreeSet<WorkloadKey>> {
+        self.unknown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_unknown(&self, key: &WorkloadKey) -> bool {
+        self.unknown().contains(key)
+    }
+
+    /// Why a workload was not found.
+    fn absent(&self, key: &WorkloadKey) -> BackendError {
+        if self.is_unknown(key) {
+            return unavailable(key, &"its description cannot be read");
+        }
+        not_there(key)
+    }
+
     fn turn(&self, key: &WorkloadKey) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         turns.retain(|_, turn| Arc::strong_count(turn) > 1);
@@ -170,10 +191,14 @@ impl Inner {
         let key = workload.key.clone();
         let turn = self.turn(&key);
         let _turn = turn.lock().await;
+        if self.is_unknown(&key) {
+            self.take_up(&workload).await?;
+        }
         if let Some(running) = self.find(&key) {
             if *running.workload() != workload {
                 let file = running.folder.workload();
-                write_json(&file, &workload).map_err(|error| unavailable(&key, &error))?;
+                stored::write_workload(&file, &workload)
+                    .map_err(|error| unavailable(&key, &error))?;
                 running.set_workload(workload.clone());
             }
             let wanted = workload.scaling.clamp(running.wanted());
@@ -185,10 +210,11 @@ impl Inner {
             return Ok(());
         }
         let folder = WorkloadFolder::new(&self.shared.root, &key);
+        let wanted = self.first_number(&workload);
         let made = {
             let (inner, folder, workload) = (Arc::clone(&self), folder.clone(), workload.clone());
             blocking(move || {
-                let made = make_folder(&inner.shared, &folder, &workload, &*inner.content);
+                let made = make_folder(&inner.shared, &folder, &workload, wanted, &*inner.content);
                 if made.is_err()
                     && let Err(error) = discard(&inner.shared.root, folder.path())
                 {
@@ -198,7 +224,6 @@ impl Inner {
             })
         };
         made.await?;
-        let wanted = workload.scaling.initial();
         let running = RunningWorkload::new(Arc::clone(&self.shared), folder, workload);
         let running = Arc::new(running);
         self.workloads().insert(key.clone(), Arc::clone(&running));
@@ -207,11 +232,42 @@ impl Inner {
             .map_err(|error| unavailable(&key, &error))
     }
 
+    /// Replicas a new revision starts with: as many as the load has made of the
+    /// others, so that the change of the route does not meet too few.
+    fn first_number(&self, workload: &Workload) -> u32 {
+        let workloads = self.workloads();
+        let others = workloads.iter();
+        let others = others.filter(|(key, _)| key.deployment == workload.key.deployment);
+        let most = others.map(|(_, running)| running.wanted()).max();
+        let initial = workload.scaling.initial();
+        workload.scaling.clamp(initial.max(most.unwrap_or(0)))
+    }
+
+    /// Takes over what could not be read at the start.
+    async fn take_up(self: &Arc<Self>, workload: &Workload) -> Result<(), BackendError> {
+        let (inner, workload) = (Arc::clone(self), workload.clone());
+        let work = move || {
+            let key = &workload.key;
+            let taken = adoption::take_up(&inner.shared, &workload, &*inner.content);
+            let taken = taken.map_err(|error| unavailable(key, &error))?;
+            if let Some(running) = taken {
+                inner.workloads().insert(key.clone(), running);
+            }
+            inner.unknown().remove(key);
+            Ok(())
+        };
+        blocking(work).await
+    }
+
     async fn remove(self: Arc<Self>, key: WorkloadKey) -> Result<(), BackendError> {
         let turn = self.turn(&key);
         let _turn = turn.lock().await;
         if let Some(running) = self.find(&key) {
             running.stop().await;
+        }
+        if self.is_unknown(&key) {
+            let cleared = adoption::clear(&self.shared, &key).await;
+            cleared.map_err(|error| unavailable(&key, &error))?;
         }
         let folder = WorkloadFolder::new(&self.shared.root, &key);
         let root = self.shared.root.clone();
@@ -221,6 +277,7 @@ impl Inner {
         });
         removed.await?;
         self.workloads().remove(&key);
+        self.unknown().remove(&key);
         // Nobody may be listening.
         let _ = self.shared.changes.send(key);
         Ok(())
@@ -229,7 +286,7 @@ impl Inner {
     async fn scale(self: Arc<Self>, key: WorkloadKey, replicas: u32) -> Result<(), BackendError> {
         let turn = self.turn(&key);
         let _turn = turn.lock().await;
-        let running = self.find(&key).ok_or_else(|| not_there(&key))?;
+        let running = self.find(&key).ok_or_else(|| self.absent(&key))?;
         let wanted = running.workload().scaling.clamp(replicas);
         if wanted == running.wanted() {
             return Ok(());
@@ -244,32 +301,20 @@ fn make_folder(
     shared: &Shared,
     folder: &WorkloadFolder,
     workload: &Workload,
+    wanted: u32,
     content: &dyn ContentSource,
 ) -> Result<(), BackendError> {
     let failed = |error: io::Error| unavailable(&folder.path().display(), &error);
     fs::create_dir_all(folder.path()).map_err(failed)?;
-    write_json(&folder.workload(), workload).map_err(failed)?;
-    make_app(shared, folder, workload, content)
-}
-
-/// Makes the application folder anew, whole or not at all.
-pub(super) fn make_app(
-    shared: &Shared,
-    folder: &WorkloadFolder,
-    workload: &Workload,
-    content: &dyn ContentSource,
-) -> Result<(), BackendError> {
-    let failed = |error: io::Error| unavailable(&folder.path().display(), &error);
-    let fresh = tempfile::Builder::new()
-        .prefix(".app-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
-        .tempdir_in(folder.path())
-        .map_err(failed)?;
-    stage::stage(&workload.template, content, fresh.path())?;
-    discard(&shared.root, &folder.app()).map_err(failed)?;
-    let boot = shared.boot.clone();
-    write_json(&folder.staged(), &Staged { boot }).map_err(failed)?;
-    fs::rename(fresh.keep(), folder.app()).map_err(failed)
+    stored::write_workload(&folder.workload(), workload).map_err(failed)?;
+    write_json(&folder.scale(), &Scale { wanted }).map_err(failed)?;
+    make_app(
+        &shared.root,
+        &shared.boot,
+        folder,
+        &workload.template,
+        content,
+    )
 }
 
 fn not_there(key: &WorkloadKey) -> BackendError {
@@ -339,12 +384,18 @@ impl Backend for LocalBackend {
         &self,
         key: &WorkloadKey,
     ) -> Result<Option<WorkloadObservation>, BackendError> {
-        Ok(self.inner.find(key).map(|running| running.observation()))
+        match self.inner.find(key) {
+            Some(running) => Ok(Some(running.observation())),
+            None if self.inner.is_unknown(key) => Err(self.inner.absent(key)),
+            None => Ok(None),
+        }
     }
 
     async fn revisions(&self, deployment: Uuid) -> Result<Vec<WorkloadKey>, BackendError> {
+        let unknown = self.inner.unknown().clone();
         let workloads = self.inner.workloads();
-        let keys = workloads.keys().filter(|key| key.deployment == deployment);
+        let keys = workloads.keys().chain(&unknown);
+        let keys = keys.filter(|key| key.deployment == deployment);
         Ok(keys.cloned().collect())
     }
 
@@ -359,11 +410,12 @@ impl Backend for LocalBackend {
     }
 
     async fn logs(&self, key: &WorkloadKey, tail: usize) -> Result<String, BackendError> {
-        let Some(running) = self.inner.find(key) else {
+        if self.inner.find(key).is_none() && !self.inner.is_unknown(key) {
             return Err(not_there(key));
-        };
+        }
+        let folder = WorkloadFolder::new(&self.inner.shared.root, key);
         blocking(move || {
-            let read = logs::tail(&running.folder, tail);
+            let read = logs::tail(&folder, tail);
             read.map_err(|error| unavailable(&"the log", &error))
         })
         .await

@@ -8,7 +8,7 @@ use wharf_core::{backend::Workload, deployment::Template};
 
 use super::{
     files::{ReplicaFolder, WorkloadFolder},
-    stage::MODELS,
+    stage::{MODELS, entry_script, variable},
 };
 
 /// Size at which a log is rotated, in bytes.
@@ -23,8 +23,11 @@ const BODY_BYTES: u64 = 100 << 20;
 /// that is 2 s late, and the answer has to get out too.
 const OVERTIME: Duration = Duration::from_secs(5);
 
+/// What a scorer gets to end once it has drained.
+pub(super) const GRACE: Duration = Duration::from_secs(5);
+
 /// The scorer's configuration file.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct ReplicaConfig {
     pub(super) replica: String,
     pub(super) service_name: String,
@@ -48,22 +51,21 @@ pub(super) struct ReplicaConfig {
     pub(super) address_space_bytes: Option<u64>,
 }
 
+/// What a later server has to know of a running replica: no more of its
+/// configuration, so that this may change from release to release.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Identity {
+    pub(super) replica: String,
+    pub(super) listen: Listen,
+    #[serde(default)]
+    pub(super) drain_ms: Option<u64>,
+}
+
 /// Where a scorer listens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Listen {
     Unix(String),
-}
-
-/// The script with `init` and `run`, relative to the application folder. The SDK
-/// sends it as a variable of the environment.
-pub(super) fn entry_script(template: &Template) -> Option<&String> {
-    variable(template, "AZUREML_ENTRY_SCRIPT")
-}
-
-fn variable<'a>(template: &'a Template, name: &str) -> Option<&'a String> {
-    let value = template.environment.variables.get(name);
-    value.filter(|text| !text.is_empty())
 }
 
 /// The configuration of one replica.
@@ -110,8 +112,14 @@ pub(super) fn replica_config(
 
 /// How long a replica that leaves gets to finish its requests. One that was just
 /// admitted may take the whole scoring timeout.
-pub(super) fn drain(template: &Template) -> Duration {
+fn drain(template: &Template) -> Duration {
     template.scoring_timeout + OVERTIME
+}
+
+/// How long a replica that leaves gets before it is killed: it drains, cuts what is
+/// left, and ends.
+pub(super) fn leaving_time(template: &Template) -> Duration {
+    drain(template) + GRACE
 }
 
 fn milliseconds(time: Duration) -> u64 {

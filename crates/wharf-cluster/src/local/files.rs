@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use wharf_core::deployment::WorkloadKey;
 
@@ -22,7 +23,7 @@ impl WorkloadFolder {
         &self.0
     }
 
-    /// What was asked for: a [`wharf_core::backend::Workload`].
+    /// What was asked for; see [`super::stored`].
     pub(super) fn workload(&self) -> PathBuf {
         self.0.join("workload.json")
     }
@@ -161,6 +162,21 @@ pub(super) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> 
     file.flush()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Makes a file, and the folders above it, that nobody is to write to again.
+pub(super) fn create_file(
+    dir: &Dir,
+    path: &str,
+    is_executable: bool,
+) -> io::Result<impl io::Write> {
+    if let Some((parent, _)) = path.rsplit_once('/') {
+        dir.create_dir_all(parent)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    options.mode(if is_executable { 0o555 } else { 0o444 });
+    dir.open_with(path, &options)
 }
 
 /// Deletes a file; fine when it is not there.

@@ -11,7 +11,8 @@
 //! - [`process`], [`probe`], [`config`], [`logs`]: its process, its health, what it
 //!   is told, what it said
 //! - [`stage`], [`archive`]: the application folder
-//! - [`marker`], [`files`]: who owns the cluster; what lies where
+//! - [`marker`], [`files`], [`stored`]: who owns the cluster; what lies where and in
+//!   which form
 
 mod adoption;
 mod archive;
@@ -26,6 +27,7 @@ mod process;
 mod replica;
 mod sockets;
 mod stage;
+mod stored;
 mod workload;
 
 pub use self::{

@@ -80,9 +80,11 @@ pub(super) fn find_scorers(root: &Path) -> io::Result<Vec<Found>> {
         let Some(pid) = name.to_str().and_then(|it| it.parse::<i32>().ok()) else {
             continue;
         };
-        // Processes end while we look.
-        let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else {
-            continue;
+        let line = match fs::read(format!("/proc/{pid}/cmdline")) {
+            Ok(line) => line,
+            Err(error) if is_not_ours(&error) => continue,
+            // One that is not seen would count as dead.
+            Err(error) => return Err(error),
         };
         let mut words = line.split(|byte| *byte == 0);
         let Some(_) = words.find(|word| *word == b"--config") else {
@@ -104,6 +106,13 @@ pub(super) fn find_scorers(root: &Path) -> io::Result<Vec<Found>> {
         }
     }
     Ok(found)
+}
+
+/// Processes end while we look, and strangers' may be hidden.
+fn is_not_ours(error: &io::Error) -> bool {
+    let has_ended = error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error());
+    let kinds = [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied];
+    has_ended || kinds.contains(&error.kind())
 }
 
 /// Kills what is left of the group of a recorded process that is not taken over.

@@ -16,7 +16,7 @@ use tokio::{
 use wharf_core::{backend::ReplicaPhase, deployment::Liveness};
 
 use super::{
-    config::{drain, replica_config},
+    config::{leaving_time, replica_config},
     files::{ReplicaFolder, ScorerPhase, ScorerState, read_json, remove_file, write_json},
     probe,
     process::Process,
@@ -31,8 +31,6 @@ const LOOK_WHILE_READY: Duration = Duration::from_millis(500);
 const FIRST_ANSWER: Duration = Duration::from_secs(2);
 /// How long a scorer that said it failed may take to end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// What a scorer gets to end once it has drained; it cuts what is left itself.
-const GRACE: Duration = Duration::from_secs(5);
 /// Longest wait before another start.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
 /// After serving this long the wait begins at its shortest again.
@@ -94,8 +92,8 @@ impl Replica {
                 Err(error) => format!("the replica cannot be started: {error}"),
                 Ok(process) => match self.watch(process, is_adopted).await {
                     End::Stopped(process) => {
-                        let drain = drain(&self.workload.workload().template);
-                        process.stop(drain + GRACE).await;
+                        let workload = self.workload.workload();
+                        process.stop(leaving_time(&workload.template)).await;
                         break;
                     }
                     End::Died {

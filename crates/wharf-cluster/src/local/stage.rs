@@ -6,14 +6,12 @@
 //! stranger's.
 
 use std::{
-    io::{self, Read, Write},
+    fs,
+    io::{self, Read},
     path::Path,
 };
 
-use cap_std::{
-    ambient_authority,
-    fs::{Dir, OpenOptions, OpenOptionsExt},
-};
+use cap_std::{ambient_authority, fs::Dir};
 use sha2::{Digest as _, Sha256};
 use wharf_core::{
     backend::{BackendError, ContentSource},
@@ -24,7 +22,7 @@ use wharf_core::{
 
 use super::{
     archive::{ArchiveError, unpack_archive},
-    config::entry_script,
+    files::{Staged, WorkloadFolder, create_file, discard, write_json},
 };
 
 /// Folder of the models inside the application folder, as `Model.get_model_path`
@@ -34,11 +32,47 @@ pub(super) const MODELS: &str = "azureml-models";
 /// The module that the scorer imports when no entry script is named.
 const DRIVER: &str = "main.py";
 
+/// The script with `init` and `run`, relative to the application folder. The SDK
+/// sends it as a variable of the environment.
+pub(super) fn entry_script(template: &Template) -> Option<&String> {
+    variable(template, "AZUREML_ENTRY_SCRIPT")
+}
+
+/// A variable of the environment that says something.
+pub(super) fn variable<'a>(template: &'a Template, name: &str) -> Option<&'a String> {
+    let value = template.environment.variables.get(name);
+    value.filter(|text| !text.is_empty())
+}
+
+/// Makes the application folder anew, whole or not at all.
+///
+/// # Errors
+/// As [`stage`].
+pub(super) fn make_app(
+    root: &Path,
+    boot: &str,
+    folder: &WorkloadFolder,
+    template: &Template,
+    content: &dyn ContentSource,
+) -> Result<(), BackendError> {
+    let failed = |error: io::Error| unavailable(&folder.path().display(), &error);
+    let fresh = tempfile::Builder::new()
+        .prefix(".app-")
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .tempdir_in(folder.path())
+        .map_err(failed)?;
+    stage(template, content, fresh.path())?;
+    discard(root, &folder.app()).map_err(failed)?;
+    let boot = boot.to_owned();
+    write_json(&folder.staged(), &Staged { boot }).map_err(failed)?;
+    fs::rename(fresh.keep(), folder.app()).map_err(failed)
+}
+
 /// Fills the empty folder `target`. After an error the caller throws it away.
 ///
 /// # Errors
 /// [`BackendError::Refused`] for a hostile archive or name.
-pub(super) fn stage(
+fn stage(
     template: &Template,
     content: &dyn ContentSource,
     target: &Path,
@@ -126,17 +160,6 @@ impl Stager<'_> {
             hash: Sha256::new(),
         })
     }
-}
-
-/// Makes a file, and the folders above it, that nobody is to write to again.
-pub(super) fn create_file(dir: &Dir, path: &str, is_executable: bool) -> io::Result<impl Write> {
-    if let Some((parent, _)) = path.rsplit_once('/') {
-        dir.create_dir_all(parent)?;
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    options.mode(if is_executable { 0o555 } else { 0o444 });
-    dir.open_with(path, &options)
 }
 
 struct Hashing {

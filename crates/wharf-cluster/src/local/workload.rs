@@ -18,7 +18,8 @@ use wharf_core::{
 };
 
 use super::{
-    files::{ReplicaFolder, Scale, WorkloadFolder, write_json},
+    config::leaving_time,
+    files::{ReplicaFolder, Scale, WorkloadFolder, discard, write_json},
     process::Process,
     replica::Replica,
     sockets,
@@ -113,6 +114,21 @@ impl RunningWorkload {
         for survivor in survivors {
             self.start_replica(survivor);
         }
+    }
+
+    /// Lets a replica finish that runs but cannot be reached by anybody new.
+    pub(super) fn retire(&self, index: u32, process: Process) {
+        let mut state = self.state();
+        state.next = state.next.max(index + 1);
+        let patience = leaving_time(&state.workload.template);
+        let (root, folder) = (self.shared.root.clone(), self.folder.replica(index));
+        tracing::warn!(workload = %self.key, index, "a replica with a damaged description ends");
+        state.leaving.push(tokio::spawn(async move {
+            process.stop(patience).await;
+            if let Err(error) = discard(&root, folder.path()) {
+                tracing::warn!(%error, "a replica's folder stays");
+            }
+        }));
     }
 
     /// Brings the number of replicas to `wanted`: new ones start, the newest stop.

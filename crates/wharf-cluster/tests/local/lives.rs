@@ -21,7 +21,8 @@ async fn a_killed_replica_is_started_again_without_leftovers() {
     backend.ensure(&workload).await.expect("ensure");
     let before = wait_ready(&backend, &workload.key, 1).await;
     let first = process(&before, 0);
-    assert_eq!(group(first).len(), 2, "the stand-in and its worker");
+    let family = "the stand-in, its worker, and what the script started";
+    wait_for_group(first, 3, family).await;
     kill(first);
     let after = wait_until(&backend, &workload.key, |seen| {
         seen.ready() == 1 && seen.replicas[0].process != Some(first)
@@ -33,6 +34,11 @@ async fn a_killed_replica_is_started_again_without_leftovers() {
     assert_eq!(changes.recv().await.expect("told"), workload.key);
     backend.remove(&workload.key).await.expect("remove");
     scene.assert_empty();
+}
+
+async fn wait_for_group(leader: u32, count: usize, what: &str) {
+    eventually(|| group(leader).len() == count).await;
+    assert_eq!(group(leader).len(), count, "{what}");
 }
 
 #[tokio::test]
@@ -153,6 +159,7 @@ async fn a_leaving_replica_gets_nothing_new_and_finishes_what_it_has() {
     assert_eq!(table.len(), 1, "out of the table at once");
     assert_eq!(table[0].id, seen.replicas[0].id);
     assert!(!group(pid).is_empty(), "still working");
+    std::fs::write(log.with_file_name("go"), "").expect("written");
     let answer = slow.await.expect("ended").expect("an answer");
     assert_eq!(answer, "HTTP/1.1 200 OK");
     eventually(|| group(pid).is_empty()).await;

@@ -31,8 +31,9 @@ for notice in config["notices"]:
     log(notice)
 log("argv %s env %s" % (sys.argv[1:2], sorted(os.environ)))
 say("starting")
-# A worker in the same group, which must not outlive the group.
-subprocess.Popen(["sleep", "600"])
+# A worker in the same group, and a process that its script started: neither may
+# outlive the group.
+subprocess.Popen(["sh", "-c", "sleep 600 & wait"])
 if "FAIL" in wishes:
     log("Traceback (most recent call last):")
     log(wishes["FAIL"])
@@ -52,7 +53,8 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(600)
         if self.path == "/slow":
             log("slow request")
-            time.sleep(1.5)
+            while not os.path.exists(os.path.join(os.path.dirname(config["log_file"]), "go")):
+                time.sleep(0.01)
         self.send_response(200)
         self.send_header("Content-Length", "7")
         self.end_headers()
