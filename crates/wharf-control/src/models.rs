@@ -1,6 +1,6 @@
 //! Assets and registered models.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use uuid::Uuid;
 use wharf_core::{
@@ -8,6 +8,7 @@ use wharf_core::{
     finding::Finding,
     model::{Artifact, Asset, AssetArtifact, Model, ModelId, ModelSpec, check_relative_path},
     name::ModelName,
+    quote::Quoted,
     workspace::{Caller, WorkspacePath},
 };
 
@@ -90,7 +91,8 @@ const FRAMEWORKS: [&str; 7] = [
 ];
 
 /// The uploaded files of an asset, each with its path relative to the folder that
-/// the prefix is in: what a model's version folder holds.
+/// the prefix is in: what a model's version folder holds. One more than
+/// [`MOST_FILES`] at most, which tells that there are too many.
 pub(crate) async fn asset_files(
     session: &mut Session,
     workspace: &Uuid,
@@ -101,8 +103,13 @@ pub(crate) async fn asset_files(
         let (AssetArtifact::Prefix(path) | AssetArtifact::Path(path)) = entry;
         let path = path.trim_end_matches('/');
         let parent = path.rfind('/').map_or(0, |slash| slash + 1);
+        let room = (MOST_FILES as usize + 1).saturating_sub(files.len());
+        let room = u32::try_from(room).unwrap_or(0);
+        if room == 0 {
+            break;
+        }
         let found = session
-            .artifact_list(workspace, path, None, MOST_FILES + 1)
+            .artifact_list(workspace, path, None, room)
             .await?;
         for artifact in found {
             let whole = artifact.path.to_string();
@@ -143,6 +150,18 @@ impl App {
                 ),
             ));
         }
+        let mut named = HashSet::new();
+        for (index, artifact) in artifacts.iter().enumerate() {
+            let (AssetArtifact::Prefix(place) | AssetArtifact::Path(place)) = artifact;
+            if !named.insert(place.trim_end_matches('/')) {
+                // One finding is enough: the list may be long.
+                findings.push(Finding::new(
+                    format!("artifacts[{index}]"),
+                    "names the same files as an entry before it",
+                ));
+                break;
+            }
+        }
         check_text("name", Some(&name.to_owned()), &mut findings);
         for entry in artifacts.iter().take(MOST_ASSET_ARTIFACTS) {
             let (field, text) = match entry {
@@ -150,7 +169,7 @@ impl App {
                 AssetArtifact::Path(text) => ("artifacts.id", text),
             };
             if let Err(error) = check_relative_path(text.trim_end_matches('/')) {
-                findings.push(Finding::new(field, format!("`{text}` {error}")));
+                findings.push(Finding::new(field, format!("{} {error}", Quoted(text))));
             }
         }
         if !findings.is_empty() {
@@ -208,7 +227,10 @@ impl App {
         let mut findings = Vec::new();
         let name = request.name.parse::<ModelName>();
         if let Err(error) = &name {
-            findings.push(Finding::new("name", format!("`{}` {error}", request.name)));
+            findings.push(Finding::new(
+                "name",
+                format!("{} {error}", Quoted(&request.name)),
+            ));
         }
         let mut session = self.store().read().await?;
         let workspace = find_workspace(&mut session, path).await?;
@@ -222,7 +244,11 @@ impl App {
         {
             findings.push(Finding::new(
                 "framework",
-                format!("`{framework}` must be one of {}", FRAMEWORKS.join(", ")),
+                format!(
+                    "{} must be one of {}",
+                    Quoted(framework),
+                    FRAMEWORKS.join(", ")
+                ),
             ));
         }
         let (Ok(name), Some(asset), true) = (name, asset, findings.is_empty()) else {
@@ -431,7 +457,7 @@ async fn check_asset(
     let mut refuse = |message: String| findings.push(Finding::new("url", message));
     let key = url.strip_prefix(ASSET_URL).and_then(|id| id.parse().ok());
     let Some(key) = key else {
-        refuse(format!("`{url}` must have the form {ASSET_URL}ID"));
+        refuse(format!("{} must have the form {ASSET_URL}ID", Quoted(url)));
         return Ok(None);
     };
     let Some(asset) = session.asset_get(workspace, &key).await? else {

@@ -84,6 +84,10 @@ async fn a_registration_names_every_broken_rule() {
         fields(app.asset_create(caller, path, "a", Vec::new()).await),
         ["artifacts"]
     );
+    // The same files a thousand times cost a thousand look-ups.
+    let twice = ["LocalUpload/a", "LocalUpload/a/"].map(|it| AssetArtifact::Prefix(it.into()));
+    let refused = app.asset_create(caller, path, "a", twice.to_vec()).await;
+    assert_eq!(fields(refused), ["artifacts[1]"]);
 }
 
 #[tokio::test]
