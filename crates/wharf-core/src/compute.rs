@@ -10,6 +10,7 @@ use crate::{
     finding::Finding,
     name::ComputeName,
     network::{Network, NetworkRequest},
+    quote::Quoted,
     resource::{Generation, Observed},
     resource_id::ResourceId,
     vm_size,
@@ -245,7 +246,7 @@ impl ComputeRequest {
             Some(other) => {
                 refuse(
                     "properties.properties.clusterPurpose",
-                    format!("`{other}` must be FastProd or DevTest"),
+                    format!("{} must be FastProd or DevTest", Quoted(other)),
                 );
                 Purpose::default()
             }
@@ -271,7 +272,8 @@ impl ComputeRequest {
                     refuse(
                         "properties.properties.agentVmSize",
                         format!(
-                            "`{text}` is not a size in the catalogue; a common one is `{}`",
+                            "{} is not a size in the catalogue; a common one is `{}`",
+                            Quoted(text),
                             vm_size::DEFAULT
                         ),
                     );
@@ -296,7 +298,10 @@ impl ComputeRequest {
             Some(other) => {
                 refuse(
                     "properties.properties.loadBalancerType",
-                    format!("`{other}` must be \"PublicIp\" or \"InternalLoadBalancer\""),
+                    format!(
+                        "{} must be \"PublicIp\" or \"InternalLoadBalancer\"",
+                        Quoted(other)
+                    ),
                 );
                 LoadBalancer::Public
             }
@@ -306,9 +311,10 @@ impl ComputeRequest {
             Some(status) => refuse(
                 "properties.properties.sslConfiguration",
                 format!(
-                    "TLS settings (`status` \"{status}\") are not supported yet; leave \
+                    "TLS settings (`status` {}) are not supported yet; leave \
                      sslConfiguration out or set its status to \"Disabled\". Scoring is served \
-                     over https with the server's own certificate either way"
+                     over https with the server's own certificate either way",
+                    Quoted(status)
                 ),
             ),
         }
@@ -320,9 +326,10 @@ impl ComputeRequest {
                     refuse(
                         "properties.resourceId",
                         format!(
-                            "`{text}` must be the id of a managed cluster, /subscriptions/ID/\
+                            "{} must be the id of a managed cluster, /subscriptions/ID/\
                              resourceGroups/GROUP/providers/Microsoft.ContainerService/\
-                             managedClusters/NAME"
+                             managedClusters/NAME",
+                            Quoted(text)
                         ),
                     );
                     None
@@ -368,19 +375,19 @@ impl ComputeRequest {
     }
 }
 
-/// Most labels of a resource, and most characters of a label's name and value
-/// (ARM's limits for tags).
-const MOST_LABELS: usize = 50;
+/// Most tags of a resource (ARM's limit).
+pub const MOST_TAGS: usize = 50;
+/// Most characters of a tag's name and value (ARM's limits).
 const LONGEST_LABEL_NAME: usize = 512;
 const LONGEST_LABEL_VALUE: usize = 256;
 
 fn check_labels(tags: Option<&BTreeMap<String, String>>, findings: &mut Vec<Finding>) {
     let Some(tags) = tags else { return };
-    if tags.len() > MOST_LABELS {
+    if tags.len() > MOST_TAGS {
         findings.push(Finding::new(
             "tags",
             format!(
-                "has {} entries, at most {MOST_LABELS} are allowed",
+                "has {} entries, at most {MOST_TAGS} are allowed",
                 tags.len()
             ),
         ));

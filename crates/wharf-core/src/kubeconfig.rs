@@ -9,12 +9,14 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
-use crate::{finding::Finding, secret::Secret};
+use crate::{finding::Finding, quote::Quoted, secret::Secret};
 
 /// Most bytes of a kubeconfig.
 pub const LARGEST: usize = 1024 * 1024;
 /// Most bytes of a token or of a name.
 const LONGEST_TEXT: usize = 64 * 1024;
+/// Most members of a cluster or a user that are looked at.
+const MOST_MEMBERS: usize = 1_000;
 /// Members of a cluster that are read, or that change nothing.
 const CLUSTER_MEMBERS: [&str; 5] = [
     "server",
@@ -123,7 +125,8 @@ impl Kubeconfig {
             return Err(vec![Finding::new(
                 "contexts",
                 format!(
-                    "there is no context `{name}`; there are: {}",
+                    "there is no context {}; there are: {}",
+                    Quoted(name),
                     names(&document)
                 ),
             )]);
@@ -219,7 +222,10 @@ fn names(document: &Members) -> String {
         .into_iter()
         .flatten()
         .filter_map(|it| it["name"].as_str());
-    let names: Vec<String> = names.take(20).map(|name| format!("`{name}`")).collect();
+    let names: Vec<String> = names
+        .take(20)
+        .map(|name| Quoted(name).to_string())
+        .collect();
     match names.as_slice() {
         [] => "none".to_owned(),
         names => names.join(", "),
@@ -241,7 +247,7 @@ impl Part<'_> {
 
     fn refuse_all_but(&mut self, known: &[&str]) {
         let members = self.members;
-        for (name, value) in members {
+        for (name, value) in members.iter().take(MOST_MEMBERS) {
             let is_unset = match value {
                 Value::Null | Value::Bool(false) => true,
                 Value::String(text) => text.is_empty(),

@@ -4,13 +4,14 @@
 //! without touching the world belongs here; the crates above bring the world.
 //!
 //! - names and ids: [`name`], [`resource_id`], [`digest`], [`secret`]
-//! - desired state and its end: [`resource`], [`operation`], [`finding`], [`error`]
+//! - desired state and its end: [`resource`], [`operation`], [`error`]
+//! - what a refusal says: [`finding`], [`quote`]
 //! - the nouns: [`workspace`], [`managed_cluster`], [`compute`], [`model`],
 //!   [`environment`], [`endpoint`], [`endpoint_request`], [`deployment`],
 //!   [`kubeconfig`]
 //! - what routers read: [`route`], [`keys`], [`scaling`]
 //! - what others implement: [`backend`], [`clock`]
-//! - catalogues: [`vm_size`], [`kubernetes_version`], [`network`]
+//! - catalogues: [`vm_size`], [`kubernetes_version`], [`network`], [`limits`]
 
 pub mod backend;
 pub mod clock;
@@ -25,11 +26,13 @@ pub mod finding;
 pub mod keys;
 pub mod kubeconfig;
 pub mod kubernetes_version;
+pub mod limits;
 pub mod managed_cluster;
 pub mod model;
 pub mod name;
 pub mod network;
 pub mod operation;
+pub mod quote;
 pub mod resource;
 pub mod resource_id;
 pub mod route;

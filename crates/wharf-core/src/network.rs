@@ -4,7 +4,7 @@ use std::{fmt, net::Ipv4Addr, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::finding::Finding;
+use crate::{finding::Finding, quote::Quoted};
 
 /// An IPv4 range such as `10.0.0.0/16`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,7 +136,7 @@ impl NetworkRequest {
                 .map_err(|error: InvalidCidr| {
                     findings.push(Finding::new(
                         format!("{prefix}{field}"),
-                        format!("`{text}` {error}"),
+                        format!("{} {error}", Quoted(text)),
                     ));
                 })
                 .ok()
@@ -148,7 +148,10 @@ impl NetworkRequest {
         if dns_service_ip.is_none() && !dns_text.is_empty() {
             findings.push(Finding::new(
                 format!("{prefix}dnsServiceIP"),
-                format!("`{dns_text}` must be an IPv4 address such as 10.0.0.10"),
+                format!(
+                    "{} must be an IPv4 address such as 10.0.0.10",
+                    Quoted(dns_text)
+                ),
             ));
         }
         if let (Some(range), Some(address)) = (service_cidr, dns_service_ip)

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use serde_json::{Map, Value};
-use wharf_core::finding::Finding;
+use wharf_core::{finding::Finding, quote::Quoted};
 
 /// Most operations of one patch; the SDK's longest has about thirty.
 const MOST_OPERATIONS: usize = 1_000;
@@ -120,13 +120,13 @@ fn read_operation(operation: &Value) -> Result<PatchOperation, (&'static str, St
     let Some(Value::String(path)) = members.get("path") else {
         return Err((".path", "is missing or no text".to_owned()));
     };
-    let path = Pointer::parse(path).map_err(|why| (".path", format!("`{path}` {why}")))?;
+    let path = Pointer::parse(path).map_err(|why| (".path", format!("{} {why}", Quoted(path))))?;
     let Some(Value::String(op)) = members.get("op") else {
         return Err((".op", "is missing or no text".to_owned()));
     };
     let value = || {
         let value = members.get("value").cloned();
-        value.ok_or_else(|| (".value", format!("is missing; `{op}` needs one")))
+        value.ok_or_else(|| (".value", format!("is missing; {} needs one", Quoted(op))))
     };
     let change = match op.as_str() {
         "add" => Change::Add(value()?),
@@ -136,7 +136,7 @@ fn read_operation(operation: &Value) -> Result<PatchOperation, (&'static str, St
         _ => {
             return Err((
                 ".op",
-                format!("`{op}` must be one of add, remove, replace, test"),
+                format!("{} must be one of add, remove, replace, test", Quoted(op)),
             ));
         }
     };
@@ -258,7 +258,10 @@ fn array_index(part: &str, length: usize) -> Result<usize, String> {
     let is_plain = part == "0" || (!part.starts_with('0') && !part.starts_with('+'));
     match part.parse::<usize>() {
         Ok(index) if is_plain && index < length => Ok(index),
-        _ => Err(format!("`{part}` is no index of an array of this length")),
+        _ => Err(format!(
+            "{} is no index of an array of this length",
+            Quoted(part)
+        )),
     }
 }
 

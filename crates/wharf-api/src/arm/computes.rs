@@ -6,6 +6,7 @@ use wharf_core::{
     Error,
     compute::Removal,
     operation::OperationId,
+    quote::Quoted,
     workspace::{Caller, WorkspacePath},
 };
 use wharf_wire::{
@@ -108,7 +109,7 @@ fn removal(call: &Call) -> Result<Removal, Refusal> {
         )),
         _ => Err(Refusal::field(
             FIELD,
-            format!("`{asked}` must be `Delete` or `Detach`"),
+            format!("{} must be `Delete` or `Detach`", Quoted(&asked)),
         )),
     }
 }

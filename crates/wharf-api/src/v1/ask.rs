@@ -3,7 +3,7 @@
 use std::{ops::RangeInclusive, str::FromStr};
 
 use wharf_control::Page;
-use wharf_core::{Error, Result};
+use wharf_core::{Error, Result, quote::Quoted};
 use wharf_wire::v1::labels::{WantedLabels, wanted};
 
 use crate::call::Call;
@@ -39,7 +39,8 @@ where
         _ => Err(Error::invalid(
             name,
             format!(
-                "`{text}` must be a whole number from {} to {}",
+                "{} must be a whole number from {} to {}",
+                Quoted(&text),
                 allowed.start(),
                 allowed.end()
             ),
@@ -55,7 +56,7 @@ pub(super) fn flag(call: &Call, name: &'static str) -> Result<bool> {
         Some(word) if word.eq_ignore_ascii_case("false") => Ok(false),
         Some(word) => Err(Error::invalid(
             name,
-            format!("`{word}` must be true or false"),
+            format!("{} must be true or false", Quoted(word)),
         )),
     }
 }

@@ -11,6 +11,7 @@ use wharf_core::{
     environment::{EnvironmentSpec, ModelFramework},
     finding::Finding,
     model::ModelId,
+    quote::Quoted,
     resource::Observed,
     vm_size,
     workspace::Workspace,
@@ -126,8 +127,9 @@ impl Pin<'_> {
             self.refuse(
                 ASSETS,
                 format!(
-                    "`{}` (`aml://artifact/{}`) was not uploaded",
-                    code.name, code.artifact
+                    "{} ({}) was not uploaded",
+                    Quoted(&code.name),
+                    Quoted(&format!("aml://artifact/{}", code.artifact))
                 ),
             );
             return Ok(None);
@@ -172,9 +174,12 @@ impl Pin<'_> {
                     .iter()
                     .any(|code| code.unpack || code.name == *script);
                 if let Err(error) = wharf_core::model::check_relative_path(script) {
-                    self.refuse(&variable, format!("`{script}` {error}"));
+                    self.refuse(&variable, format!("{} {error}", Quoted(script)));
                 } else if !is_there {
-                    self.refuse(&variable, format!("`{script}` is not among the assets"));
+                    self.refuse(
+                        &variable,
+                        format!("{} is not among the assets", Quoted(script)),
+                    );
                 }
             }
             None if checked.driver.is_none() => self.refuse(

@@ -9,8 +9,10 @@ use crate::{
     environment::{CondaDependency, CondaSpec, EnvironmentSpec},
     finding::Finding,
     keys::check_chosen_key,
+    limits::{MOST_CODE_FILES, MOST_LABELS, MOST_MODELS, MOST_PACKAGES, MOST_VARIABLES},
     model::{ModelId, check_relative_path},
     name::{ComputeName, EndpointName, Namespace},
+    quote::Quoted,
     scaling::{Autoscale, Scaling},
 };
 
@@ -36,14 +38,9 @@ const THRESHOLD: RangeInclusive<i64> = 1..=1_000;
 const MOST_CORES: f64 = 10_000.0;
 const MOST_GB: f64 = 100_000.0;
 const MOST_GPUS: i64 = 64;
-const MOST_MODELS: usize = 1_000;
-const MOST_CODE_FILES: usize = 1_000;
-const MOST_LABELS: usize = 100;
 const LONGEST_LABEL: usize = 4_096;
 const LONGEST_DESCRIPTION: usize = 32_768;
-const MOST_PACKAGES: usize = 1_000;
 const LONGEST_PACKAGE: usize = 1_024;
-const MOST_VARIABLES: usize = 500;
 const LONGEST_VARIABLE: usize = 32_768;
 
 struct Check<'a>(&'a mut Vec<Finding>);
@@ -148,7 +145,7 @@ impl EndpointRequest {
             Some(text) => match text.parse::<Namespace>() {
                 Ok(namespace) => Some(namespace),
                 Err(error) => {
-                    check.refuse("namespace", format!("`{text}` {error}"));
+                    check.refuse("namespace", format!("{} {error}", Quoted(text)));
                     None
                 }
             },
@@ -193,7 +190,7 @@ impl EndpointRequest {
         match self.name.parse() {
             Ok(name) => Some(name),
             Err(error) => {
-                check.refuse("name", format!("`{}` {error}", self.name));
+                check.refuse("name", format!("{} {error}", Quoted(&self.name)));
                 None
             }
         }
@@ -207,7 +204,7 @@ impl EndpointRequest {
         match text.parse() {
             Ok(name) => Some(name),
             Err(error) => {
-                check.refuse("computeName", format!("`{text}` {error}"));
+                check.refuse("computeName", format!("{} {error}", Quoted(text)));
                 None
             }
         }
@@ -381,7 +378,7 @@ impl EndpointRequest {
                     check.refuse(field, format!("names `{id}` twice"));
                 }
                 Ok(id) => models.push(id),
-                Err(error) => check.refuse(field, format!("`{text}` {error}")),
+                Err(error) => check.refuse(field, format!("{} {error}", Quoted(text))),
             }
         }
         models
@@ -402,13 +399,16 @@ impl EndpointRequest {
         let mut files: Vec<CheckedCode> = Vec::with_capacity(self.code.len());
         for file in &self.code {
             if let Err(error) = check_relative_path(&file.name) {
-                check.refuse(&format!("{field}.id"), format!("`{}` {error}", file.name));
+                check.refuse(
+                    &format!("{field}.id"),
+                    format!("{} {error}", Quoted(&file.name)),
+                );
                 continue;
             }
             if files.iter().any(|other| other.name == file.name) {
                 check.refuse(
                     &format!("{field}.id"),
-                    format!("names `{}` twice", file.name),
+                    format!("names {} twice", Quoted(&file.name)),
                 );
                 continue;
             }
@@ -421,7 +421,10 @@ impl EndpointRequest {
                 Err(error) => {
                     check.refuse(
                         &format!("{field}.url"),
-                        format!("`aml://artifact/{}` {error}", file.artifact),
+                        format!(
+                            "{} {error}",
+                            Quoted(&format!("aml://artifact/{}", file.artifact))
+                        ),
                     );
                 }
             }
@@ -431,7 +434,7 @@ impl EndpointRequest {
         {
             check.refuse(
                 "environmentImageRequest.driverProgram",
-                format!("`{driver}` is not among the assets"),
+                format!("{} is not among the assets", Quoted(driver)),
             );
         }
         files
@@ -462,14 +465,18 @@ impl EndpointRequest {
             if !is_variable_name(name) {
                 check.refuse(
                     field,
-                    format!("`{name}` must consist of letters, digits and `_`, not a digit first"),
+                    format!(
+                        "{} must consist of letters, digits and `_`, not a digit first",
+                        Quoted(name)
+                    ),
                 );
             } else if value.len() > LONGEST_VARIABLE || value.contains('\0') {
                 check.refuse(
                     field,
                     format!(
-                        "the value of `{name}` must have at most {LONGEST_VARIABLE} bytes and no \
-                         null character"
+                        "the value of {} must have at most {LONGEST_VARIABLE} bytes and no null \
+                         character",
+                        Quoted(name)
                     ),
                 );
             }

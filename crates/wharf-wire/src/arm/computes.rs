@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use wharf_core::{
-    compute::{ComputeRequest, LoadBalancer, Origin, ProvisioningState},
+    compute::{ComputeRequest, LoadBalancer, MOST_TAGS, Origin, ProvisioningState},
     finding::Finding,
     network::{Network, NetworkRequest},
+    quote::Quoted,
     resource::Observed,
     workspace::Workspace,
 };
@@ -241,7 +242,7 @@ pub fn parse(document: Value) -> Result<ComputeRequest, Vec<Finding>> {
         top.take(read_only);
     }
     let location = top.text("location", findings);
-    let tags = top.texts("tags", findings);
+    let tags = top.texts("tags", MOST_TAGS, findings);
     let mut middle = top.object(NESTED, findings);
     for read_only in [
         "provisioningState",
@@ -294,7 +295,7 @@ fn check_type(properties: &mut Fields, findings: &mut Vec<Finding>) {
         Some(text) if text.eq_ignore_ascii_case(AKS) => {}
         Some(text) => findings.push(Finding::new(
             properties.path("computeType"),
-            format!("`{text}` is not supported; use `{AKS}`"),
+            format!("{} is not supported; use `{AKS}`", Quoted(&text)),
         )),
         None if findings.len() == before => findings.push(Finding::new(
             properties.path("computeType"),

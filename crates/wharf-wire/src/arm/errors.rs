@@ -1,7 +1,10 @@
 //! Refusals, as ARM spells them.
 
 use serde::{Deserialize, Serialize};
-use wharf_core::finding::Finding;
+use wharf_core::{
+    finding::{Finding, Findings},
+    quote::shortened,
+};
 
 /// `{"error": {"code", "message", "details"}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,11 +37,13 @@ pub struct ErrorDetail {
     pub message: String,
 }
 
+/// Most bytes of a message.
+const LONGEST_MESSAGE: usize = 10 * 1_024;
 /// The word for a broken rule of one field.
 const INVALID_FIELD: &str = "InvalidField";
 
 impl ErrorBody {
-    /// A refusal with one detail per finding.
+    /// A refusal with one detail per finding, as many as are shown.
     pub fn new(code: &str, message: &str, findings: &[Finding]) -> Self {
         let detail = |finding: &Finding| ErrorDetail {
             code: INVALID_FIELD.to_owned(),
@@ -47,8 +52,8 @@ impl ErrorBody {
         };
         Self {
             code: code.to_owned(),
-            message: message.to_owned(),
-            details: findings.iter().map(detail).collect(),
+            message: shortened(message, LONGEST_MESSAGE).into_owned(),
+            details: Findings(findings).shown().iter().map(detail).collect(),
         }
     }
 }

@@ -86,10 +86,11 @@ impl Fields {
         }
     }
 
-    /// Takes texts by name, as labels are.
+    /// Takes at most `most` texts by name, as labels are.
     pub(crate) fn texts(
         &mut self,
         name: &str,
+        most: usize,
         findings: &mut Vec<Finding>,
     ) -> Option<BTreeMap<String, String>> {
         let members = match self.take(name)? {
@@ -97,6 +98,13 @@ impl Fields {
             other => return self.wrong(name, "an object of texts", &other, findings),
         };
         let mut texts = BTreeMap::new();
+        if members.len() > most {
+            findings.push(Finding::new(
+                self.path(name),
+                format!("has {} entries; at most {most} are allowed", members.len()),
+            ));
+            return None;
+        }
         for (key, value) in members {
             match value {
                 Value::String(text) => {
@@ -205,7 +213,7 @@ mod tests {
             fields.text("location", &mut findings).as_deref(),
             Some("local")
         );
-        fields.texts("tags", &mut findings);
+        fields.texts("tags", 2, &mut findings);
         let mut inner = fields.object("properties", &mut findings);
         assert_eq!(inner.integer("count", &mut findings), None);
         assert_eq!(inner.text("name", &mut findings), None);
@@ -219,6 +227,18 @@ mod tests {
         );
         assert_eq!(Value::Object(inner.rest()), json!({"other": true}));
         assert_eq!(Value::Object(fields.rest()), json!({"kept": {"deep": [1]}}));
+    }
+
+    #[test]
+    fn too_many_texts_are_not_looked_into() {
+        let tags: Map<_, _> = (0..300_000)
+            .map(|index| (index.to_string(), json!(index)))
+            .collect();
+        let mut findings = Vec::new();
+        let mut fields = Fields::of(json!({ "tags": tags })).expect("an object");
+        assert_eq!(fields.texts("tags", 50, &mut findings), None);
+        let message = "has 300000 entries; at most 50 are allowed";
+        assert_eq!(findings, [Finding::new("tags", message)]);
     }
 
     #[test]

@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 use wharf_core::{
-    Secret, compute::ProvisioningState, finding::Finding, managed_cluster::ManagedCluster,
+    Secret,
+    compute::{MOST_TAGS, ProvisioningState},
+    finding::Finding,
+    managed_cluster::ManagedCluster,
 };
 
 use super::fields::Fields;
@@ -72,7 +75,7 @@ pub fn parse(document: Value) -> Result<ClusterRequest, Vec<Finding>> {
         top.take(read_only);
     }
     let location = top.text("location", findings);
-    let tags = top.texts("tags", findings);
+    let tags = top.texts("tags", MOST_TAGS, findings);
     let mut properties = top.object(NESTED, findings);
     let mut pool = properties.first_object("agentPoolProfiles", findings);
     let mut import = properties.object("importProfile", findings);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use wharf_core::{finding::Finding, resource_id::ResourceId};
+use wharf_core::{finding::Finding, quote::Quoted, resource_id::ResourceId};
 
 /// What all resources have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,8 +88,9 @@ fn unknown(clause: &str) -> Finding {
     Finding::new(
         "$filter",
         format!(
-            "`{clause}` is not understood; write `resourceType eq '…'`, `resourceGroup eq '…'` or \
-             `name eq '…'`, joined by ` and `"
+            "{} is not understood; write `resourceType eq '…'`, `resourceGroup eq '…'` or \
+             `name eq '…'`, joined by ` and `",
+            Quoted(clause)
         ),
     )
 }

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 use wharf_core::{
     finding::Finding,
-    model::{Artifact, ArtifactPath, LONGEST_ARTIFACT_PATH},
+    model::{Artifact, ArtifactPath},
+    quote::Quoted,
 };
 
 use super::{fields::Fields, time};
@@ -22,29 +23,27 @@ pub fn read_paths(
 ) -> Result<Vec<ArtifactPath>, Vec<Finding>> {
     let mut findings = Vec::new();
     let mut fields = Fields::of_body(body, &mut findings);
-    let texts = fields.each("paths", |entry| {
+    let texts = fields.each("paths", MOST_PATHS, |entry| {
         if entry.raw("path").is_none() {
             entry.refuse("path", "is missing");
         }
         entry.text("path")
     });
-    if !(1..=MOST_PATHS).contains(&texts.len()) {
-        let count = texts.len();
+    if texts.is_empty() && !fields.is_told("paths") {
         fields.refuse(
             "paths",
-            format!("must have 1 to {MOST_PATHS} entries, has {count}"),
+            format!("must have 1 to {MOST_PATHS} entries, has none"),
         );
     }
-    let mut paths = Vec::with_capacity(texts.len().min(MOST_PATHS));
-    for (index, text) in texts.iter().enumerate().take(MOST_PATHS) {
+    let mut paths = Vec::with_capacity(texts.len());
+    for (index, text) in texts.iter().enumerate() {
         let Some(text) = text else { continue };
         match ArtifactPath::new(origin, container, text) {
             Ok(path) => paths.push(path),
             Err(error) => {
-                let shown: String = text.chars().take(LONGEST_ARTIFACT_PATH).collect();
                 findings.push(Finding::new(
                     format!("paths[{index}].path"),
-                    format!("`{shown}` {error}"),
+                    format!("{} {error}", Quoted(text)),
                 ));
             }
         }

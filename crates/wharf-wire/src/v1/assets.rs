@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use wharf_core::{
     finding::Finding,
+    limits::MOST_ASSET_ARTIFACTS,
     model::{Asset, AssetArtifact},
 };
 
@@ -16,7 +17,7 @@ pub fn read(body: &Value) -> Result<(String, Vec<AssetArtifact>), Vec<Finding>> 
     let mut findings = Vec::new();
     let mut fields = Fields::of_body(body, &mut findings);
     let name = fields.text("name").unwrap_or_default();
-    let artifacts = fields.each("artifacts", |entry| {
+    let artifacts = fields.each("artifacts", MOST_ASSET_ARTIFACTS, |entry| {
         match (entry.text("prefix"), entry.text("id")) {
             (Some(prefix), None) => Some(AssetArtifact::Prefix(prefix)),
             (None, Some(id)) => Some(AssetArtifact::Path(id)),

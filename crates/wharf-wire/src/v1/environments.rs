@@ -1,8 +1,9 @@
 //! The environment document that a deployment carries, as far as Wharf acts on it.
 
 use serde_json::Value;
-use wharf_core::environment::{
-    CondaDependency, CondaSpec, DockerSection, EnvironmentSpec, PythonSection,
+use wharf_core::{
+    environment::{CondaDependency, CondaSpec, DockerSection, EnvironmentSpec, PythonSection},
+    limits::{MOST_PACKAGES, MOST_VARIABLES},
 };
 
 use super::fields::Fields;
@@ -27,8 +28,11 @@ fn read(environment: &mut Fields<'_>) -> EnvironmentSpec {
         version: environment.text("version"),
         python: python(&mut environment.object("python")),
         docker: docker(&mut environment.object("docker")),
-        variables: environment.labels("environmentVariables"),
-        has_spark: !environment.object("spark").list("packages").is_empty(),
+        variables: environment.labels("environmentVariables", MOST_VARIABLES),
+        has_spark: !environment
+            .object("spark")
+            .list("packages", MOST_PACKAGES)
+            .is_empty(),
         has_r: environment.raw("r").is_some(),
         model_frameworks: Vec::new(),
     }
@@ -59,9 +63,9 @@ fn python(python: &mut Fields<'_>) -> PythonSection {
 }
 
 fn conda(conda: &mut Fields<'_>) -> CondaSpec {
-    let channels = conda.texts("channels");
+    let channels = conda.texts("channels", MOST_PACKAGES);
     let mut dependencies = Vec::new();
-    for (index, entry) in conda.list("dependencies").iter().enumerate() {
+    for (index, entry) in conda.list("dependencies", MOST_PACKAGES).iter().enumerate() {
         match entry {
             Value::String(text) => dependencies.push(CondaDependency::Conda(text.clone())),
             Value::Object(section) => match pip_lines(section) {

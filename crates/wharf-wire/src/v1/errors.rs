@@ -1,7 +1,14 @@
 //! Errors of the data plane, in the shapes of its two services.
 
 use serde_json::{Value, json};
-use wharf_core::finding::Finding;
+use wharf_core::{
+    finding::{Finding, Findings},
+    quote::shortened,
+};
+
+/// Most bytes of a message. It stands three times in a body of at most 64 KiB, of
+/// which the details take the rest.
+const LONGEST_MESSAGE: usize = 10 * 1_024;
 
 /// What an error says.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +34,8 @@ fn details(error: &ErrorText<'_>) -> Vec<Value> {
             "target": finding.field,
         })
     };
-    error.details.iter().map(detail).collect()
+    let shown = Findings(error.details).shown();
+    shown.iter().map(detail).collect()
 }
 
 /// An error in the shapes of both services at once: model management's members are
@@ -39,20 +47,23 @@ fn details(error: &ErrorText<'_>) -> Vec<Value> {
 /// the only place where a person gets to read it.
 pub fn document(error: &ErrorText<'_>) -> Value {
     let details = details(error);
+    let message = shortened(error.message, LONGEST_MESSAGE);
     json!({
         "code": error.code,
         "statusCode": error.status,
-        "message": error.message,
+        "message": message,
         "details": details,
-        "correlation": {"RequestId": error.request_id, "Message": error.message},
-        "error": {"code": error.code, "message": error.message, "details": details},
+        "correlation": {"RequestId": error.request_id, "Message": message},
+        "error": {"code": error.code, "message": message, "details": details},
     })
 }
 
 /// What `validate/*` answers about a request that would be refused: the SDK reads
 /// `error.message` of a 200 and ignores every other status.
 pub fn validation(message: &str, details: &[Finding]) -> Value {
-    let details: Vec<_> = details
+    let message = shortened(message, LONGEST_MESSAGE);
+    let details: Vec<_> = Findings(details)
+        .shown()
         .iter()
         .map(|finding| json!({"code": "ValidationError", "message": finding.to_string(), "target": finding.field}))
         .collect();
@@ -61,7 +72,33 @@ pub fn validation(message: &str, details: &[Finding]) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_error_is_larger_than_64_kib(
+            texts in proptest::collection::vec(".{0,30}", 1..60), repeat in 1usize..400,
+        ) {
+            let details: Vec<_> = texts
+                .iter()
+                .map(|text| Finding::new(text.repeat(repeat), text.repeat(repeat)))
+                .collect();
+            for message in [Findings(&details).to_string(), texts.concat().repeat(repeat)] {
+                let document = document(&ErrorText {
+                    status: 400,
+                    code: "BadRequest",
+                    message: &message,
+                    details: &details,
+                    request_id: "id-1",
+                });
+                for body in [document, validation(&message, &details)] {
+                    prop_assert!(body.to_string().len() <= 64 * 1_024);
+                }
+            }
+        }
+    }
 
     #[test]
     fn both_services_find_their_members() {

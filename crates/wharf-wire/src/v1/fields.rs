@@ -6,9 +6,6 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use wharf_core::finding::Finding;
 
-/// Most entries of a list of texts.
-const MOST_TEXTS: usize = 100_000;
-
 /// The members of one object.
 pub(crate) struct Fields<'a> {
     members: Option<&'a Map<String, Value>>,
@@ -127,21 +124,37 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// An array; empty when it is not there.
-    pub(crate) fn list(&mut self, name: &str) -> &'a [Value] {
-        self.typed(name, "an array", Value::as_array)
-            .map_or(&[], Vec::as_slice)
+    /// An array of at most `most` entries; empty when it is not there. A longer one
+    /// is not looked into.
+    pub(crate) fn list(&mut self, name: &str, most: usize) -> &'a [Value] {
+        let items = self.typed(name, "an array", Value::as_array);
+        let items = items.map_or(&[][..], Vec::as_slice);
+        if self.has_too_many(name, items.len(), most) {
+            return &[];
+        }
+        items
     }
 
-    /// Reads each object of an array.
+    fn has_too_many(&mut self, name: &str, count: usize, most: usize) -> bool {
+        if count > most {
+            self.refuse(
+                name,
+                format!("has {count} entries; at most {most} are allowed"),
+            );
+        }
+        count > most
+    }
+
+    /// Reads each object of an array of at most `most`.
     pub(crate) fn each<T>(
         &mut self,
         name: &str,
+        most: usize,
         mut read: impl FnMut(&mut Fields<'_>) -> T,
     ) -> Vec<T> {
-        let items = self.list(name);
-        let mut all = Vec::with_capacity(items.len().min(MOST_TEXTS));
-        for (index, item) in items.iter().take(MOST_TEXTS).enumerate() {
+        let items = self.list(name, most);
+        let mut all = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
             let place = format!("{}[{index}]", self.place(name));
             let members = item.as_object();
             if members.is_none() {
@@ -159,10 +172,10 @@ impl<'a> Fields<'a> {
         all
     }
 
-    /// An array of texts.
-    pub(crate) fn texts(&mut self, name: &str) -> Vec<String> {
+    /// An array of at most `most` texts.
+    pub(crate) fn texts(&mut self, name: &str, most: usize) -> Vec<String> {
         let mut texts = Vec::new();
-        for (index, value) in self.list(name).iter().take(MOST_TEXTS).enumerate() {
+        for (index, value) in self.list(name, most).iter().enumerate() {
             match value.as_str() {
                 Some(text) => texts.push(text.to_owned()),
                 None => self.refuse(
@@ -174,13 +187,16 @@ impl<'a> Fields<'a> {
         texts
     }
 
-    /// Names with texts. Numbers and booleans become text, as in Azure's own
+    /// At most `most` names with texts. Numbers and booleans become text, as in Azure's own
     /// service, which keeps labels as text.
-    pub(crate) fn labels(&mut self, name: &str) -> BTreeMap<String, String> {
+    pub(crate) fn labels(&mut self, name: &str, most: usize) -> BTreeMap<String, String> {
         let Some(members) = self.typed(name, "an object", Value::as_object) else {
             return BTreeMap::new();
         };
         let mut labels = BTreeMap::new();
+        if self.has_too_many(name, members.len(), most) {
+            return labels;
+        }
         for (key, value) in members {
             let text = match value {
                 Value::String(text) => text.clone(),

@@ -1,7 +1,11 @@
 //! Registered models.
 
 use serde_json::{Map, Value, json};
-use wharf_core::{finding::Finding, model::Model};
+use wharf_core::{
+    finding::Finding,
+    limits::{MOST_DATASETS, MOST_LABELS},
+    model::Model,
+};
 
 use super::{fields::Fields, time};
 use crate::patch::{self, Pointer};
@@ -62,8 +66,7 @@ pub struct SaidOfModel {
 
 fn read_said(fields: &mut Fields<'_>) -> SaidOfModel {
     // Wrong types in what is only kept would break the client that reads it back.
-    fields.list("datasets");
-    fields.each("datasets", |dataset| {
+    fields.each("datasets", MOST_DATASETS, |dataset| {
         (dataset.text("name"), dataset.text("id"))
     });
     for name in [
@@ -83,8 +86,8 @@ fn read_said(fields: &mut Fields<'_>) -> SaidOfModel {
     let extra = extra.collect();
     SaidOfModel {
         description: fields.text("description"),
-        tags: fields.labels("kvTags"),
-        properties: fields.labels("properties"),
+        tags: fields.labels("kvTags", MOST_LABELS),
+        properties: fields.labels("properties", MOST_LABELS),
         extra,
     }
 }

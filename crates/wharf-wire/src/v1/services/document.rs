@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use wharf_core::{
     deployment::{DeploymentSpec, DeploymentState},
     endpoint::{Authentication, Endpoint},
+    finding::Findings,
     model::Model,
     operation::OperationId,
     resource::{Failure, Observed},
@@ -173,7 +174,7 @@ fn state(state: DeploymentState) -> &'static str {
 
 /// Why something failed, as services and their operations show it.
 pub(crate) fn error(failure: &Failure) -> Value {
-    let details = failure.details.iter();
+    let details = Findings(&failure.details).shown().iter();
     let details: Vec<_> = details
         .map(|finding| {
             json!({

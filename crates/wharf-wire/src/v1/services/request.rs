@@ -9,6 +9,8 @@ use wharf_core::{
     },
     environment::EnvironmentSpec,
     finding::Finding,
+    limits::{MOST_CODE_FILES, MOST_LABELS, MOST_MODELS},
+    quote::Quoted,
 };
 
 use crate::v1::{environments, fields::Fields};
@@ -85,8 +87,8 @@ pub(super) fn read_settings(fields: &mut Fields<'_>) -> EndpointRequest {
     collection.flag("eventHubEnabled");
     EndpointRequest {
         description: fields.text("description"),
-        tags: fields.labels("kvTags"),
-        properties: fields.labels("properties"),
+        tags: fields.labels("kvTags", MOST_LABELS),
+        properties: fields.labels("properties", MOST_LABELS),
         is_key_auth_enabled: fields.flag("authEnabled"),
         is_token_auth_enabled: fields.flag("aadAuthEnabled"),
         replicas: fields.whole("numReplicas"),
@@ -143,7 +145,8 @@ fn refuse_other_kinds(fields: &mut Fields<'_>) {
         ),
         Some(kind) => {
             let message = format!(
-                "`{kind}` is not supported; deploy an AksWebservice to an inference cluster (`{AKS}`)"
+                "{} is not supported; deploy an AksWebservice to an inference cluster (`{AKS}`)",
+                Quoted(kind)
             );
             fields.refuse("computeType", message);
         }
@@ -172,8 +175,8 @@ struct Image {
 }
 
 fn read_image(image: &mut Fields<'_>) -> Image {
-    let models = image.texts("modelIds");
-    let code = image.each("assets", |asset| {
+    let models = image.texts("modelIds", MOST_MODELS);
+    let code = image.each("assets", MOST_CODE_FILES, |asset| {
         let name = asset.text("id").unwrap_or_default();
         let url = asset.text("url").unwrap_or_default();
         let unpack = asset.flag("unpack").unwrap_or(false);
@@ -181,7 +184,10 @@ fn read_image(image: &mut Fields<'_>) -> Image {
         if artifact.is_none() {
             asset.refuse(
                 "url",
-                format!("`{url}` must have the form {ARTIFACT_URL}ORIGIN/CONTAINER/PATH"),
+                format!(
+                    "{} must have the form {ARTIFACT_URL}ORIGIN/CONTAINER/PATH",
+                    Quoted(&url)
+                ),
             );
         }
         CodeRequest {

@@ -462,3 +462,32 @@ proptest! {
         let _ = read(&body);
     }
 }
+
+#[test]
+fn a_refusal_is_short_whatever_was_sent() {
+    let mut body = create_body();
+    let labels: serde_json::Map<_, _> = (0..100_000).map(|n| (n.to_string(), json!([]))).collect();
+    body["kvTags"] = labels.into();
+    let image = &mut body["environmentImageRequest"];
+    image["assets"] = vec![json!(1); 1_300_000].into();
+    image["modelIds"] = vec![json!(1); 100_000].into();
+    image["driverProgram"] = "x".repeat(3_000_000).into();
+    image["environment"]["python"]["condaDependencies"]["dependencies"] =
+        vec![json!(1); 100_000].into();
+    let findings = read(&body).expect_err("refused");
+    let mut fields: Vec<_> = findings.iter().map(|it| it.field.as_str()).collect();
+    fields.sort_unstable();
+    assert_eq!(
+        fields,
+        [
+            "environmentImageRequest.assets",
+            "environmentImageRequest.driverProgram",
+            "environmentImageRequest.environment.python.condaDependencies.dependencies",
+            "environmentImageRequest.modelIds",
+            "kvTags",
+        ]
+    );
+    for finding in &findings {
+        assert!(finding.to_string().len() < 400, "{finding}");
+    }
+}
