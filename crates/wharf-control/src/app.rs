@@ -120,10 +120,11 @@ impl App {
         })
     }
 
-    /// Runs the reconcilers until `shutdown` turns true; then ends the steps under
-    /// way and returns.
+    /// Runs the reconcilers, and the sweep beside them, until `shutdown` turns true;
+    /// then ends the steps under way and returns.
     pub async fn reconcile(&self, shutdown: watch::Receiver<bool>) {
-        crate::reconcile::run(self, shutdown).await;
+        let sweep = crate::sweep::run(self, shutdown.clone());
+        tokio::join!(crate::reconcile::run(self, shutdown), sweep);
     }
 
     /// The routes, at once and whenever they change.

@@ -1,11 +1,15 @@
 //! Blobs: the bytes of artifacts, allowed by a [`SasGrant`] alone.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use uuid::Uuid;
 use wharf_core::{
     Error, Kind, Result,
     model::{Artifact, Content},
 };
-use wharf_store::{BlobWriter, StoredBlob, artifacts::Block};
+use wharf_store::{
+    BlobWriter, StoredBlob,
+    blocks::{Block, BlockTotal},
+};
 
 use crate::{App, sas::SasGrant};
 
@@ -49,7 +53,7 @@ impl BlobUpload {
         Ok(self.writer.write(bytes).await?)
     }
 
-    async fn finish(self, expected_md5: Option<&str>) -> Result<StoredBlob> {
+    fn check_md5(&self, expected_md5: Option<&str>) -> Result<()> {
         if let Some(expected) = expected_md5 {
             let actual = self.writer.md5();
             if expected != actual {
@@ -59,7 +63,7 @@ impl BlobUpload {
                 ));
             }
         }
-        Ok(self.writer.finish().await?)
+        Ok(())
     }
 }
 
@@ -99,14 +103,14 @@ fn check_block_id(block: &str) -> Result<()> {
 
 /// Blocks that wait for their list are bounded like the blob that they become, so
 /// that nobody fills the disk with blocks alone.
-fn check_blocks(count: u64, bytes: u64, largest: u64) -> Result<()> {
-    if count > MOST_BLOCKS as u64 {
+fn check_blocks(total: BlockTotal, largest: u64) -> Result<()> {
+    if total.count > MOST_BLOCKS as u64 {
         return Err(Error::invalid(
             "blockid",
             format!("the blob has {MOST_BLOCKS} blocks already, and no more are allowed"),
         ));
     }
-    if bytes > largest {
+    if total.bytes > largest {
         return Err(Error::TooLarge {
             what: "the blob",
             limit: largest,
@@ -152,7 +156,13 @@ impl App {
         upload: BlobUpload,
         headers: BlobHeaders,
     ) -> Result<Content> {
-        let stored = upload.finish(headers.content_md5.as_deref()).await?;
+        upload.check_md5(headers.content_md5.as_deref())?;
+        // What is refused here leaves no file.
+        let artifact = self.announced(grant).await?;
+        if artifact.content.is_some() && headers.only_if_absent {
+            return Err(exists(grant));
+        }
+        let stored = upload.writer.finish().await?;
         self.set_content(grant, stored, headers).await
     }
 
@@ -175,7 +185,7 @@ impl App {
             stored_at: self.now(),
         };
         let written = content.clone();
-        let is_set = self
+        let freed = self
             .store()
             .write::<_, Error, _>(move |txn| {
                 Box::pin(async move {
@@ -185,10 +195,20 @@ impl App {
                 })
             })
             .await?;
-        if is_set {
-            Ok(content)
-        } else {
-            Err(exists(grant))
+        match freed {
+            Some(blocks) => {
+                self.remove_blocks(blocks).await;
+                Ok(content)
+            }
+            None => Err(exists(grant)),
+        }
+    }
+
+    /// Frees the bytes of blocks that no row names any more. What is left for any
+    /// reason goes with the next sweep.
+    pub(crate) async fn remove_blocks(&self, files: Vec<Uuid>) {
+        if let Err(error) = self.inner.blobs.remove_blocks(files).await {
+            tracing::warn!(%error, "blocks that are no longer needed could not be removed");
         }
     }
 
@@ -205,23 +225,45 @@ impl App {
         content_md5: Option<String>,
     ) -> Result<()> {
         check_block_id(block)?;
-        let stored = upload.finish(content_md5.as_deref()).await?;
+        upload.check_md5(content_md5.as_deref())?;
         let artifact = self.announced(grant).await?;
+        let largest = self.inner.largest_blob;
+        // Before any file appears; and again when it is written down, since others
+        // upload at the same time.
+        let size = upload.writer.size();
+        let mut session = self.store().read().await?;
+        let total = session.block_total_with(&artifact.id, block, size).await?;
+        drop(session);
+        check_blocks(total, largest)?;
+        let stored = upload.writer.finish_block().await?;
         let block = Block {
             id: block.to_owned(),
-            digest: stored.digest,
+            file: stored.file,
             size: stored.size,
         };
-        let largest = self.inner.largest_blob;
-        self.store()
+        let now = self.now();
+        let written = self
+            .store()
             .write::<_, Error, _>(move |txn| {
                 Box::pin(async move {
-                    let (count, bytes) = txn.block_total(&artifact.id, &block.id).await?;
-                    check_blocks(count + 1, bytes.saturating_add(block.size), largest)?;
-                    Ok(txn.block_put(&artifact.id, &block).await?)
+                    let total = txn
+                        .block_total_with(&artifact.id, &block.id, block.size)
+                        .await?;
+                    check_blocks(total, largest)?;
+                    Ok(txn.block_put(&artifact.id, &block, now).await?)
                 })
             })
-            .await
+            .await;
+        match written {
+            Ok(replaced) => self.remove_blocks(replaced.into_iter().collect()).await,
+            Err(refused @ (Error::Invalid(_) | Error::TooLarge { .. })) => {
+                self.remove_blocks(vec![stored.file]).await;
+                return Err(refused);
+            }
+            // Whether the row was written may be unknown.
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     /// The blob is these blocks, in this order.
@@ -248,14 +290,14 @@ impl App {
             return Err(exists(grant));
         }
         let known = self.store().read().await?.block_list(&artifact.id).await?;
-        let mut digests = Vec::with_capacity(blocks.len());
+        let mut files = Vec::with_capacity(blocks.len());
         let mut size = 0u64;
         for wanted in blocks {
             // Sorted by id in the store.
             let found = known
                 .binary_search_by(|block| block.id.as_str().cmp(wanted))
                 .map_err(|_| invalid(format!("names `{wanted}`, which was not uploaded")))?;
-            digests.push(known[found].digest);
+            files.push(known[found].file);
             size += known[found].size;
         }
         if size > self.inner.largest_blob {
@@ -264,11 +306,22 @@ impl App {
                 limit: self.inner.largest_blob,
             });
         }
-        let stored = self
-            .inner
-            .blobs
-            .concat(&digests, self.inner.largest_blob)
-            .await?;
+        let largest = self.inner.largest_blob;
+        let stored = match self.inner.blobs.concat(&files, largest).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                let mut session = self.store().read().await?;
+                if session.block_list(&artifact.id).await? == known {
+                    return Err(error.into());
+                }
+                // Another upload of the same blob replaced them, or ended.
+                return Err(Error::conflict(
+                    Kind::Artifact,
+                    grant.artifact.to_string(),
+                    "is being uploaded twice: its blocks changed while they were put together",
+                ));
+            }
+        };
         self.set_content(grant, stored, headers).await
     }
 

@@ -16,6 +16,7 @@
 //! - who asks: [`access`], [`token`]; where: [`places`]
 //! - the nouns: [`computes`], [`credentials`], [`managed_clusters`], [`operations`],
 //!   [`artifacts`], [`blobs`], [`models`], [`endpoints`]
+//! - [`sweep`]: bytes that nothing names any more
 //! - `testing` (feature): a whole App over fakes
 //! - [`reconcile`]: the loops and their pure decisions; [`routes`]: what routers get
 
@@ -37,6 +38,7 @@ pub mod places;
 pub mod reconcile;
 pub mod routes;
 pub mod sas;
+mod sweep;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]

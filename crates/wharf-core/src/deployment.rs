@@ -164,6 +164,13 @@ impl fmt::Display for Revision {
 }
 
 impl Template {
+    /// Every content that replicas are made from.
+    pub fn digests(&self) -> impl Iterator<Item = &Digest> {
+        let models = self.models.iter().flat_map(|model| &model.files);
+        let code = self.code.iter().map(|file| &file.digest);
+        models.map(|file| &file.digest).chain(code)
+    }
+
     /// The revision of this template. Field order is fixed by the type, so equal
     /// templates give equal text.
     pub fn revision(&self) -> Revision {

@@ -1,30 +1,19 @@
-//! Artifacts, their unfinished blocks, and assets.
+//! Artifacts and assets.
 
 use jiff::Timestamp;
 use sqlx::{Row as _, sqlite::SqliteRow};
 use uuid::Uuid;
-use wharf_core::{
-    digest::Digest,
-    model::{Artifact, ArtifactPath, Asset, Content},
-};
+use wharf_core::model::{Artifact, ArtifactPath, Asset, AssetArtifact, Content};
 
 use crate::{
     Session, StoreError, Txn,
-    row::{self, Columns as _, id, json},
+    row::{Columns as _, id, json},
 };
 
-type Result<T> = std::result::Result<T, StoreError>;
+/// Where the SDK puts files that it uploads to register them.
+const UPLOADED: &str = "LocalUpload/";
 
-/// A block of a blob that is not whole yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
-    /// The client's name for it, base64.
-    pub id: String,
-    /// Its bytes.
-    pub digest: Digest,
-    /// How many.
-    pub size: u64,
-}
+type Result<T> = std::result::Result<T, StoreError>;
 
 fn artifact(row: &SqliteRow) -> Result<Artifact> {
     let content = row.try_get::<Option<&str>, _>("content")?;
@@ -83,37 +72,6 @@ impl Session {
         rows.iter().map(artifact).collect()
     }
 
-    /// The uploaded blocks of an artifact.
-    pub async fn block_list(&mut self, artifact: &Uuid) -> Result<Vec<Block>> {
-        let rows = sqlx::query("SELECT * FROM blocks WHERE artifact = ? ORDER BY block")
-            .bind(id(artifact))
-            .fetch_all(self.db())
-            .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Block {
-                    id: row.text("block")?,
-                    digest: row.parsed("digest")?,
-                    size: row.number("size")?,
-                })
-            })
-            .collect()
-    }
-
-    /// How many blocks of an artifact wait for their list, and how many bytes they
-    /// have, but for the block `other_than`.
-    pub async fn block_total(&mut self, artifact: &Uuid, other_than: &str) -> Result<(u64, u64)> {
-        let row = sqlx::query(
-            "SELECT COUNT(*) AS count, COALESCE(SUM(size), 0) AS bytes FROM blocks
-             WHERE artifact = ? AND block <> ?",
-        )
-        .bind(id(artifact))
-        .bind(other_than)
-        .fetch_one(self.db())
-        .await?;
-        Ok((row.number("count")?, row.number("bytes")?))
-    }
-
     /// One asset.
     pub async fn asset_get(&mut self, workspace: &Uuid, key: &Uuid) -> Result<Option<Asset>> {
         let row = sqlx::query("SELECT * FROM assets WHERE id = ? AND workspace = ?")
@@ -160,15 +118,15 @@ impl Txn {
         Ok(artifact)
     }
 
-    /// Says what an artifact's bytes are, and forgets its blocks. With
-    /// `only_if_absent` an artifact that has bytes is left alone, and the answer is
-    /// false.
+    /// Says what an artifact's bytes are, and forgets its blocks: the answer is their
+    /// files, which nothing names any more. With `only_if_absent` an artifact that has
+    /// bytes is left alone, and the answer is `None`.
     pub async fn artifact_set_content(
         &mut self,
         key: &Uuid,
         content: &Content,
         only_if_absent: bool,
-    ) -> Result<bool> {
+    ) -> Result<Option<Vec<Uuid>>> {
         let done = sqlx::query(
             "UPDATE artifacts SET content = ? WHERE id = ? AND (content IS NULL OR ? = 0)",
         )
@@ -178,29 +136,9 @@ impl Txn {
         .execute(self.db())
         .await?;
         if done.rows_affected() == 0 {
-            return Ok(false);
+            return Ok(None);
         }
-        sqlx::query("DELETE FROM blocks WHERE artifact = ?")
-            .bind(id(key))
-            .execute(self.db())
-            .await?;
-        Ok(true)
-    }
-
-    /// Keeps a block; one of the same id is replaced.
-    pub async fn block_put(&mut self, artifact: &Uuid, block: &Block) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO blocks (artifact, block, digest, size) VALUES (?, ?, ?, ?)
-             ON CONFLICT (artifact, block) DO UPDATE SET digest = excluded.digest,
-                 size = excluded.size",
-        )
-        .bind(id(artifact))
-        .bind(&block.id)
-        .bind(block.digest.to_string())
-        .bind(row::size(block.size))
-        .execute(self.db())
-        .await?;
-        Ok(())
+        self.blocks_forget(key).await.map(Some)
     }
 
     /// A new asset.
@@ -217,5 +155,52 @@ impl Txn {
         .execute(self.db())
         .await?;
         Ok(())
+    }
+
+    /// Forgets an asset, and its artifacts as far as they were uploaded for one and
+    /// no other asset is made of them.
+    pub(crate) async fn asset_forget(&mut self, workspace: &Uuid, key: &Uuid) -> Result<()> {
+        let Some(asset) = self.asset_get(workspace, key).await? else {
+            return Ok(());
+        };
+        sqlx::query("DELETE FROM assets WHERE id = ?")
+            .bind(id(key))
+            .execute(self.db())
+            .await?;
+        for entry in &asset.artifacts {
+            let (AssetArtifact::Prefix(path) | AssetArtifact::Path(path)) = entry;
+            let path = path.trim_end_matches('/');
+            // Those of other origins are not the asset's own.
+            if !path.starts_with(UPLOADED) || self.asset_overlaps(workspace, path).await? {
+                continue;
+            }
+            sqlx::query(
+                "DELETE FROM artifacts WHERE workspace = ? AND (path = ? OR path > ? AND path < ?)",
+            )
+            .bind(id(workspace))
+            .bind(path)
+            .bind(format!("{path}/"))
+            .bind(format!("{path}0"))
+            .execute(self.db())
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Whether an asset has artifacts at, below or above `path`.
+    async fn asset_overlaps(&mut self, workspace: &Uuid, path: &str) -> Result<bool> {
+        let row = sqlx::query(
+            "SELECT 1 FROM (
+                 SELECT rtrim(entry.value, '/') || '/' AS other
+                 FROM assets, json_tree(assets.artifacts) AS entry
+                 WHERE assets.workspace = ?1 AND entry.type = 'text'
+             ) WHERE substr(other, 1, length(?2)) = ?2 OR substr(?2, 1, length(other)) = other
+             LIMIT 1",
+        )
+        .bind(id(workspace))
+        .bind(format!("{path}/"))
+        .fetch_optional(self.db())
+        .await?;
+        Ok(row.is_some())
     }
 }

@@ -1,12 +1,13 @@
 //! Bytes by their digest, as files `sha256/ab/cdef…`.
 //!
 //! A file appears whole or not at all: it is written under another name, synced,
-//! and renamed; then the folder is synced. Equal bytes are stored once.
+//! and renamed; then the folder is synced. Equal bytes are stored once. Bytes of a
+//! block are a file `blocks/UUID` until its blob is whole.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -14,6 +15,7 @@ use md5::Md5;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempPath;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
+use uuid::Uuid;
 use wharf_core::{backend::ContentSource, digest::Digest};
 
 use crate::StoreError;
@@ -27,6 +29,9 @@ const CHUNK: usize = 256 * 1024;
 #[derive(Debug, Clone)]
 pub struct BlobStore {
     directory: Arc<Path>,
+    /// Held while a file appears or goes, so that one that was stored anew is never
+    /// removed for its old age.
+    names: Arc<Mutex<()>>,
 }
 
 /// Bytes that were stored.
@@ -38,6 +43,15 @@ pub struct StoredBlob {
     pub size: u64,
     /// Their MD5, base64.
     pub md5: String,
+}
+
+/// A block that was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBlock {
+    /// Its file.
+    pub file: Uuid,
+    /// How many bytes.
+    pub size: u64,
 }
 
 /// A blob being written; dropping it leaves nothing behind.
@@ -59,9 +73,10 @@ impl BlobStore {
     pub fn open(directory: &Path) -> Result<Self> {
         let store = Self {
             directory: directory.into(),
+            names: Arc::default(),
         };
         let unfinished = store.unfinished();
-        for folder in [&directory.join("sha256"), &unfinished] {
+        for folder in [&directory.join("sha256"), &store.blocks(), &unfinished] {
             fs::create_dir_all(folder)
                 .map_err(|error| StoreError::io(format!("making {}", folder.display()), &error))?;
         }
@@ -98,7 +113,23 @@ impl BlobStore {
         self.directory.join("unfinished")
     }
 
-    fn path_of(&self, digest: &Digest) -> PathBuf {
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub(crate) fn blocks(&self) -> PathBuf {
+        self.directory.join("blocks")
+    }
+
+    pub(crate) fn block_path(&self, file: &Uuid) -> PathBuf {
+        self.blocks().join(file.to_string())
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, ()> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn path_of(&self, digest: &Digest) -> PathBuf {
         let digits = digest.to_string();
         let (folder, file) = digits.split_at(2);
         self.directory.join("sha256").join(folder).join(file)
@@ -147,20 +178,20 @@ impl BlobStore {
         Ok(file.take(length))
     }
 
-    /// Makes one blob of several, in order.
+    /// Makes one blob of several blocks, in order.
     ///
     /// # Errors
-    /// As [`BlobStore::begin`] and [`BlobStore::read`].
-    pub async fn concat(&self, parts: &[Digest], limit: u64) -> Result<StoredBlob> {
+    /// As [`BlobStore::begin`]; when a block is not there.
+    pub async fn concat(&self, parts: &[Uuid], limit: u64) -> Result<StoredBlob> {
         let mut writer = self.begin(limit).await?;
         let mut buffer = vec![0; CHUNK];
         for part in parts {
-            let mut reader = self.read(part, 0, u64::MAX).await?;
+            let what = |error: &io::Error| StoreError::io(format!("reading block {part}"), error);
+            let opened = tokio::fs::File::open(self.block_path(part)).await;
+            let mut reader = opened.map_err(|error| what(&error))?;
             loop {
-                let read = reader
-                    .read(&mut buffer)
-                    .await
-                    .map_err(|error| StoreError::io(format!("reading {part}"), &error))?;
+                let read = reader.read(&mut buffer).await;
+                let read = read.map_err(|error| what(&error))?;
                 if read == 0 {
                     break;
                 }
@@ -214,29 +245,48 @@ impl BlobWriter {
         STANDARD.encode(self.md5.clone().finalize())
     }
 
+    /// How many bytes were written so far.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Makes the blob durable under its digest.
     ///
     /// # Errors
     /// When the file cannot be synced or renamed.
-    pub async fn finish(mut self) -> Result<StoredBlob> {
+    pub async fn finish(self) -> Result<StoredBlob> {
+        let (md5, size) = (self.md5(), self.size);
+        let digest = Digest::from_bytes(self.sha256.clone().finalize().into());
+        let target = self.store.path_of(&digest);
+        self.publish(target).await?;
+        Ok(StoredBlob { digest, size, md5 })
+    }
+
+    /// Makes the bytes durable as a block.
+    ///
+    /// # Errors
+    /// As [`BlobWriter::finish`].
+    pub async fn finish_block(self) -> Result<StoredBlock> {
+        let (file, size) = (Uuid::new_v4(), self.size);
+        let target = self.store.block_path(&file);
+        self.publish(target).await?;
+        Ok(StoredBlock { file, size })
+    }
+
+    async fn publish(mut self, target: PathBuf) -> Result<()> {
         let what = |error: &io::Error| StoreError::io("finishing an upload", error);
         self.file.flush().await.map_err(|error| what(&error))?;
         self.file.sync_all().await.map_err(|error| what(&error))?;
-        let md5 = self.md5();
-        let digest = Digest::from_bytes(self.sha256.finalize().into());
-        let target = self.store.path_of(&digest);
-        let size = self.size;
-        let path = self.path;
-        tokio::task::spawn_blocking(move || publish(path, &target))
-            .await
+        let (path, store) = (self.path, self.store);
+        let published = tokio::task::spawn_blocking(move || {
+            let names = store.lock();
+            path.persist(&target).map_err(|error| error.error)?;
+            drop(names);
+            fs::File::open(target.parent().unwrap_or(Path::new(".")))?.sync_all()
+        });
+        let published = published.await;
+        published
             .map_err(|error| StoreError::Io(error.to_string()))?
-            .map_err(|error| what(&error))?;
-        Ok(StoredBlob { digest, size, md5 })
+            .map_err(|error| what(&error))
     }
-}
-
-fn publish(path: TempPath, target: &Path) -> io::Result<()> {
-    let folder = target.parent().unwrap_or(Path::new("."));
-    path.persist(target).map_err(|error| error.error)?;
-    fs::File::open(folder)?.sync_all()
 }

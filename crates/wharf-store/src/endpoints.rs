@@ -8,7 +8,7 @@ use wharf_core::{
     Secret,
     endpoint::{Endpoint, EndpointSpec, EndpointStatus},
     keys::EndpointKeys,
-    resource::Generation,
+    resource::{Generation, Observed},
 };
 
 use crate::{
@@ -208,6 +208,8 @@ impl Txn {
         .execute(self.db())
         .await?;
         self.endpoint_models_write(&endpoint.id, &endpoint.workspace, &endpoint.spec)
+            .await?;
+        self.endpoint_blobs_add(&endpoint.id, endpoint.generation, &endpoint.spec)
             .await
     }
 
@@ -237,6 +239,8 @@ impl Txn {
         }
         self.endpoint_models_write(&endpoint.id, &endpoint.workspace, spec)
             .await?;
+        self.endpoint_blobs_add(&endpoint.id, generation, spec)
+            .await?;
         Ok(true)
     }
 
@@ -260,6 +264,9 @@ impl Txn {
         .await?;
         if done.rows_affected() == 0 {
             return Ok(false);
+        }
+        if let Observed::Reached(reached) = status.observed {
+            self.endpoint_blobs_settle(key, reached).await?;
         }
         self.operation_settle(key, &status.observed, now).await?;
         Ok(true)

@@ -9,11 +9,14 @@
 //!
 //! - [`store`]: opening, reading, and the one writer with group commit
 //! - one file per noun, each with its reads ([`Session`]) and writes ([`Txn`])
-//! - [`blobs`]: bytes by their digest; [`operation_logs`]: lines by operation
+//! - [`blobs`]: bytes by their digest, and bytes of [`blocks`]; [`operation_logs`]: lines by operation
 //! - [`seal`]: fields that must not be readable in the file
 
 pub mod artifacts;
+mod blob_files;
+mod blob_names;
 pub mod blobs;
+pub mod blocks;
 pub mod computes;
 pub mod endpoints;
 pub mod error;
@@ -34,7 +37,7 @@ mod writer;
 #[cfg(test)]
 mod writer_tests;
 
-pub use blobs::{BlobStore, BlobWriter, StoredBlob};
+pub use blobs::{BlobStore, BlobWriter, StoredBlob, StoredBlock};
 pub use error::StoreError;
 pub use operation_logs::OperationLogs;
 pub use seal::SealKey;

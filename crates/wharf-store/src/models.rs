@@ -164,12 +164,34 @@ impl Txn {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Forgets a model version; its number is never given out again.
+    /// Forgets a model version; its number is never given out again. Files that were
+    /// uploaded for it alone are forgotten too.
     pub async fn model_delete(&mut self, uuid: &Uuid) -> Result<bool> {
-        let done = sqlx::query("DELETE FROM models WHERE id = ?")
+        let row = sqlx::query("DELETE FROM models WHERE id = ? RETURNING *")
             .bind(id(uuid))
-            .execute(self.db())
+            .fetch_optional(self.db())
             .await?;
-        Ok(done.rows_affected() == 1)
+        let Some(row) = row else { return Ok(false) };
+        let model = model(&row)?;
+        if !self
+            .asset_is_used(&model.workspace, &model.spec.asset)
+            .await?
+        {
+            self.asset_forget(&model.workspace, &model.spec.asset)
+                .await?;
+        }
+        Ok(true)
+    }
+
+    async fn asset_is_used(&mut self, workspace: &Uuid, asset: &Uuid) -> Result<bool> {
+        let row = sqlx::query(
+            "SELECT 1 FROM models WHERE workspace = ? AND json_extract(spec, '$.asset') = ?
+             LIMIT 1",
+        )
+        .bind(id(workspace))
+        .bind(asset.to_string())
+        .fetch_optional(self.db())
+        .await?;
+        Ok(row.is_some())
     }
 }

@@ -567,7 +567,7 @@ async fn blobs_are_whole_or_absent() {
         writer.write(part.as_bytes()).await.expect("written");
         assert!(writer.would_pass_limit(1));
         assert!(writer.write(b"x").await.is_err());
-        parts.push(writer.finish().await.expect("stored").digest);
+        parts.push(writer.finish_block().await.expect("stored").file);
     }
     let whole = blobs.concat(&parts, 100).await.expect("stored");
     assert_eq!(whole.digest, Digest::of(b"abcdef"));

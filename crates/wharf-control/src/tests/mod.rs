@@ -1,5 +1,6 @@
 //! Use cases and reconcilers together, over real SQLite.
 
+mod blobs;
 mod computes;
 mod endpoints;
 mod faults;
