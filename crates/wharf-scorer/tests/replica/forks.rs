@@ -136,6 +136,27 @@ def run(data):
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_child_can_be_told_to_end_from_its_first_moment() {
+    let replica = Replica::ready(
+        "
+import os, signal
+def init(): pass
+def run(data):
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    child = os.fork()
+    usual = [signal.getsignal(it) == signal.SIG_DFL for it in numbers]
+    same = signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+    if child == 0: os._exit(0 if all(usual) and same else 1)
+    return [os.waitpid(child, 0)[1], any(usual), same]
+",
+    )
+    .await;
+    // The worker itself goes on to leave the end to the scorer.
+    assert_eq!(replica.score("").await.text(), "[0, false, true]");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_thread_may_print_when_run_is_over() {
     let replica = Replica::ready(
         "

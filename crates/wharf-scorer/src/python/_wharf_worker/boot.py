@@ -57,14 +57,35 @@ def _leave_stopping_to_the_scorer():
     """A signal to the whole group means: drain. The scorer ends us when it is done.
     Processes that a script forks keep the usual meaning."""
     worker = os.getpid()
+    numbers = (signal.SIGINT, signal.SIGTERM)
 
     def ignore(number, _frame):
         if os.getpid() != worker:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
-    signal.signal(signal.SIGINT, ignore)
-    signal.signal(signal.SIGTERM, ignore)
+    for number in numbers:
+        signal.signal(number, ignore)
+    if not hasattr(os, "register_at_fork"):
+        return  # Python 3.6
+    # Python forgets what its handlers heard before a fork is over, and a pool of
+    # ``multiprocessing`` that ends a process which it has just forked waits for ever.
+    # So the kernel keeps it until the usual meaning is back.
+    masks = threading.local()
+
+    def before():
+        masks.old = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+
+    def after():
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.old)
+
+    def after_in_child():
+        for number in numbers:
+            if signal.getsignal(number) is ignore:
+                signal.signal(number, signal.SIG_DFL)
+        after()
+
+    os.register_at_fork(before=before, after_in_parent=after, after_in_child=after_in_child)
 
 
 def _limit_memory(size):
