@@ -60,6 +60,8 @@ type Sending = Pin<
 struct InFlight {
     parts: Option<(Sending, Slot, Connection)>,
     until: Instant,
+    /// How long a script may go on with an answer that nobody wants.
+    abandoned: Duration,
 }
 
 impl InFlight {
@@ -92,7 +94,7 @@ impl Drop for InFlight {
         let Some((sending, mut slot, connection)) = self.parts.take() else {
             return;
         };
-        let until = self.until;
+        let (until, patience) = (self.until, self.abandoned);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
@@ -100,11 +102,8 @@ impl Drop for InFlight {
             match timeout_at(until, sending).await {
                 Ok(Ok(response)) => {
                     slot.note(Outcome::Good);
-                    if let Ok(Some(Ok(_))) =
-                        timeout_at(until, read_whole(response.into_body())).await
-                    {
-                        slot.replica().keep(connection);
-                    }
+                    let body = response.into_body();
+                    stream::run_out(body, slot, connection, patience).await;
                 }
                 // The client may have cut its own body.
                 Ok(Err(_)) => {}
@@ -147,6 +146,7 @@ pub(crate) async fn forward(
         let in_flight = InFlight {
             parts: Some((sending, slot, connection)),
             until: Instant::now() + scoring_timeout + GRACE,
+            abandoned: scoring_timeout + GRACE,
         };
         let answered = in_flight
             .answer(time_is_over(upload.as_mut(), scoring_timeout))
@@ -157,7 +157,12 @@ pub(crate) async fn forward(
         slot = returned;
         match result {
             Ok(response) => {
-                return receive(response, slot, connection, limits)
+                let patience = stream::Patience {
+                    silence: SILENCE,
+                    stall: limits.write_stall,
+                    abandoned: scoring_timeout + GRACE,
+                };
+                return receive(response, slot, connection, patience)
                     .await
                     .map_err(Failed::Sent);
             }
@@ -230,13 +235,13 @@ async fn receive(
     response: Response<Incoming>,
     mut slot: Slot,
     connection: Connection,
-    limits: &Limits,
+    patience: stream::Patience,
 ) -> Result<(Parts, AnswerBody), Refusal> {
     let (parts, body) = response.into_parts();
     let length = http_body::Body::size_hint(&body).exact();
     if length.is_none_or(|length| length > WHOLE_ANSWER) {
         slot.note(Outcome::Good);
-        let body = stream::relay(body, slot, connection, SILENCE, limits.write_stall, length);
+        let body = stream::relay(body, slot, connection, patience, length);
         return Ok((parts, body));
     }
     let read = timeout(SILENCE, read_whole(body)).await;

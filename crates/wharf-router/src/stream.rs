@@ -1,7 +1,8 @@
 //! Long answers: passed on as they come, with an end to patience on both sides.
 //!
 //! A task of its own reads from the replica. So a client that stops reading is
-//! noticed even while nobody polls its body, and does not hold the slot for ever.
+//! noticed even while nobody polls its body. The slot stays taken until the script
+//! is done, also when the client has left: see [`run_out`].
 
 use std::{
     io,
@@ -14,7 +15,10 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 
 use crate::{admit::Slot, breaker::Outcome, replica::Connection, respond::AnswerBody};
 
@@ -48,23 +52,39 @@ impl Body for Relayed {
     }
 }
 
-/// Starts to pass on a body. `silence` is the replica's patience, `stall` the
-/// client's.
+/// How long who waits for bytes is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// The replica says nothing.
+    pub(crate) silence: Duration,
+    /// The client takes nothing.
+    pub(crate) stall: Duration,
+    /// The script goes on for nobody.
+    pub(crate) abandoned: Duration,
+}
+
+/// Starts to pass on a body.
 pub(crate) fn relay(
     mut body: Incoming,
     mut slot: Slot,
     connection: Connection,
-    silence: Duration,
-    stall: Duration,
+    patience: Patience,
     length: Option<u64>,
 ) -> AnswerBody {
+    let Patience {
+        silence,
+        stall,
+        abandoned,
+    } = patience;
     let (sender, frames) = mpsc::channel(AHEAD);
     tokio::spawn(async move {
         loop {
             // A client that left ends this at once, not at the next frame.
             let frame = tokio::select! {
                 frame = timeout(silence, body.frame()) => frame,
-                () = sender.closed() => return,
+                () = sender.closed() => {
+                    return run_out(body, slot, connection, abandoned).await;
+                }
             };
             let data = match frame {
                 Ok(Some(Ok(frame))) => frame.into_data(),
@@ -85,8 +105,8 @@ pub(crate) fn relay(
             if !matches!(timeout(stall, sender.send(Ok(data))).await, Ok(Ok(()))) {
                 // An end without an error would look like a whole answer.
                 let slow = io::Error::new(io::ErrorKind::TimedOut, "the client does not read");
-                drop(slot);
-                let _ = sender.send(Err(slow)).await;
+                let told = sender.send(Err(slow));
+                let _ = tokio::join!(told, run_out(body, slot, connection, abandoned));
                 return;
             }
         }
@@ -95,4 +115,33 @@ pub(crate) fn relay(
         frames,
         left: length,
     })
+}
+
+/// Reads the rest of an answer that nobody wants any more, and gives the slot back
+/// when the script is done. One that does not come to its end within `patience`
+/// loses its connection; the scorer then ends it within as long again.
+pub(crate) async fn run_out(
+    mut body: Incoming,
+    slot: Slot,
+    connection: Connection,
+    patience: Duration,
+) {
+    let reading = async {
+        loop {
+            match body.frame().await {
+                Some(Ok(_)) => {}
+                Some(Err(_)) => return false,
+                None => return true,
+            }
+        }
+    };
+    match timeout(patience, reading).await {
+        Ok(true) => slot.replica().keep(connection),
+        // The replica is gone, or what it sent makes no sense.
+        Ok(false) => {}
+        Err(_) => {
+            drop((body, connection));
+            sleep(patience).await;
+        }
+    }
 }

@@ -204,6 +204,30 @@ async fn a_client_that_leaves_keeps_the_slot_until_the_model_is_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_a_stream_keeps_the_slot_until_the_model_is_done() {
+    let model = Model::start("a");
+    let router = with_quick_route(&model).await;
+    for mut client in [router.client().await, router.client2().await] {
+        let before = model.count();
+        let answer = within("head", client.send(score("stream"))).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        drop((answer, client));
+        let next = router.begin(score("")).await;
+        until_refused(&router, "1 requests wait already").await;
+        assert_eq!(
+            model.count(),
+            before + 1,
+            "the slot was given away too early"
+        );
+        // The last two pieces.
+        model.let_go(2);
+        assert_eq!(next.await.unwrap().status, 200);
+        assert_eq!(model.count(), before + 2);
+    }
+    assert_eq!(model.most(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_who_leaves_the_queue_makes_room() {
     let model = Model::start("a");
     let router = with_quick_route(&model).await;
