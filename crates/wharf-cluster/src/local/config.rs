@@ -106,7 +106,10 @@ pub(super) fn replica_config(
         state_file: text(&replica.state()),
         notices: workload.notices.clone(),
         max_body_bytes: BODY_BYTES,
-        address_space_bytes: template.resources.memory_limit_gb.map(address_space),
+        address_space_bytes: template
+            .resources
+            .memory_limit_gb
+            .map(|limit_gb| address_space(limit_gb, template.concurrency.max(1))),
     }
 }
 
@@ -126,13 +129,29 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Python reserves more addresses than it uses, so the limit on those is higher
-/// than the one on memory.
+/// The address space of each of a replica's workers, in bytes; the limit is the
+/// replica's, so they share it. Python reserves more addresses than it uses, and
+/// each worker has libraries of its own, so the limit on addresses is higher than
+/// the one on memory.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a float to integer cast saturates, which is right for a limit"
 )]
-fn address_space(limit_gb: f64) -> u64 {
-    ((limit_gb * 1.5e9) as u64).saturating_add(1 << 30)
+fn address_space(limit_gb: f64, workers: u32) -> u64 {
+    ((limit_gb * 1.5e9 / f64::from(workers)) as u64).saturating_add(1 << 30)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_share_the_memory_of_their_replica() {
+        let own = 1 << 30;
+        assert_eq!(address_space(2.0, 1), 3_000_000_000 + own);
+        assert_eq!(address_space(2.0, 4), 750_000_000 + own);
+        assert_eq!(address_space(0.0, 64), own);
+        assert_eq!(address_space(f64::MAX, 1), u64::MAX);
+    }
 }
