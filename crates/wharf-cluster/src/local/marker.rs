@@ -8,7 +8,7 @@ use std::{
 use uuid::Uuid;
 use wharf_core::backend::{BackendError, OwnershipMarker};
 
-use super::files::{read_json, remove_file};
+use super::files::{read_json, remove_file, write_json};
 
 /// The folder of a cluster; `root` is the one of the replicas, beside it.
 pub(crate) fn cluster_folder(root: &Path, cluster: Uuid) -> PathBuf {
@@ -32,8 +32,12 @@ pub(super) fn put(
         return Ok(());
     }
     match read(&path)? {
-        Some(there) if there == *marker => Ok(()),
-        Some(there) => Err(BackendError::Owned(there)),
+        Some(Read::Torn) => {
+            tracing::warn!(path = %path.display(), "replacing a marker that cannot be read");
+            write_json(&path, marker).map_err(|error| unavailable(&path, &error))
+        }
+        Some(Read::Whole(there)) if there == *marker => Ok(()),
+        Some(Read::Whole(there)) => Err(BackendError::Owned(there)),
         None => Err(BackendError::Unavailable(
             "the cluster's marker changed just now".into(),
         )),
@@ -47,14 +51,32 @@ pub(super) fn remove(
     marker: &OwnershipMarker,
 ) -> Result<(), BackendError> {
     let path = marker_file(root, cluster);
-    if read(&path)?.as_ref() == Some(marker) {
+    let is_to_go = match read(&path)? {
+        Some(Read::Whole(there)) => there == *marker,
+        Some(Read::Torn) => true,
+        None => false,
+    };
+    if is_to_go {
         remove_file(&path).map_err(|error| unavailable(&path, &error))?;
     }
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Option<OwnershipMarker>, BackendError> {
-    read_json(path).map_err(|error| unavailable(path, &error))
+/// A marker that is there.
+enum Read {
+    Whole(OwnershipMarker),
+    /// Damaged. It names nobody, and would lock everybody out for ever; whoever asks
+    /// is the compute that the server's store has for the cluster, and one server at
+    /// a time uses the data directory.
+    Torn,
+}
+
+fn read(path: &Path) -> Result<Option<Read>, BackendError> {
+    match read_json(path) {
+        Ok(there) => Ok(there.map(Read::Whole)),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Some(Read::Torn)),
+        Err(error) => Err(unavailable(path, &error)),
+    }
 }
 
 /// Puts a whole file under a name that must be free; `false` when it is not.
@@ -76,4 +98,51 @@ fn link(path: &Path, marker: &OwnershipMarker) -> io::Result<bool> {
 
 fn unavailable(path: &Path, error: &io::Error) -> BackendError {
     BackendError::Unavailable(format!("cannot use {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marker(number: u128) -> OwnershipMarker {
+        OwnershipMarker {
+            workspace: Uuid::from_u128(1),
+            compute_id: Uuid::from_u128(number),
+            compute: "cluster".to_owned(),
+            incarnation: Uuid::from_u128(number),
+        }
+    }
+
+    #[test]
+    fn a_torn_marker_locks_nobody_out() {
+        let scratch = tempfile::tempdir().expect("a scratch folder");
+        let root = scratch.path().join("replicas");
+        let cluster = Uuid::from_u128(3);
+        let path = marker_file(&root, cluster);
+        let (first, second) = (marker(1), marker(2));
+        for torn in ["", "{\"workspace\":", "{}"] {
+            put(&root, cluster, &first).expect("attach");
+            fs::write(&path, torn).expect("torn");
+            remove(&root, cluster, &first).expect("detach");
+            assert!(!path.exists());
+            put(&root, cluster, &first).expect("attach again");
+            fs::write(&path, torn).expect("torn");
+            put(&root, cluster, &second).expect("attach");
+            let other = put(&root, cluster, &first);
+            assert!(matches!(other, Err(BackendError::Owned(owner)) if owner == second));
+            remove(&root, cluster, &second).expect("detach");
+        }
+    }
+
+    #[test]
+    fn a_marker_that_cannot_be_read_stays() {
+        let scratch = tempfile::tempdir().expect("a scratch folder");
+        let root = scratch.path().join("replicas");
+        let cluster = Uuid::from_u128(3);
+        let path = marker_file(&root, cluster);
+        fs::create_dir_all(&path).expect("a folder cannot be read as a file");
+        put(&root, cluster, &marker(1)).expect_err("unknown");
+        remove(&root, cluster, &marker(1)).expect_err("unknown");
+        assert!(path.exists());
+    }
 }
