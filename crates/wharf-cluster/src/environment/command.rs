@@ -183,6 +183,12 @@ impl Run<'_> {
     }
 }
 
+/// Whether pip names the operator's indexes and folders ("Looking in indexes: …",
+/// "Looking in links: …"), which are nothing for the log of a service.
+fn tells_of_the_machine(line: &str) -> bool {
+    line.trim_start().starts_with("Looking in ")
+}
+
 /// Cuts output into lines and passes them on.
 struct Lines<'a> {
     log: &'a dyn BuildLog,
@@ -218,6 +224,9 @@ impl<'a> Lines<'a> {
         }
         let line = redact(&String::from_utf8_lossy(&self.line));
         self.line.clear();
+        if tells_of_the_machine(&line) {
+            return;
+        }
         self.count += 1;
         match self.count {
             ..=MOST_LINES => self.log.line(&line),
@@ -271,6 +280,17 @@ mod tests {
         let output = shell(script, folder.path()).run(&seen).await.expect("ran");
         assert_eq!(output.how(), "exit code 3");
         assert_eq!(output.lines, ["one", "https://***@host/", "three"]);
+        assert_eq!(*seen.0.lock().expect("not poisoned"), output.lines);
+    }
+
+    #[tokio::test]
+    async fn leaves_out_where_pip_looks() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let seen = Seen::default();
+        let script = "echo 'Looking in indexes: https://host/simple'; \
+                      echo 'Looking in links: /srv/wheels'; echo 'Collecting uv'";
+        let output = shell(script, folder.path()).run(&seen).await.expect("ran");
+        assert_eq!(output.lines, ["Collecting uv"]);
         assert_eq!(*seen.0.lock().expect("not poisoned"), output.lines);
     }
 
