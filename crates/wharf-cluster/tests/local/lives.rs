@@ -42,6 +42,26 @@ async fn wait_for_group(leader: u32, count: usize, what: &str) {
 }
 
 #[tokio::test]
+async fn what_a_script_started_goes_with_a_replica_whose_scorer_was_killed() {
+    let scene = Scene::new();
+    let first = scene.start().await;
+    let workload = scene.workload(ONE);
+    first.ensure(&workload).await.expect("ensure");
+    let seen = wait_ready(&first, &workload.key, 1).await;
+    let leader = process(&seen, 0);
+    let family = "the stand-in, its worker, and what the script started";
+    wait_for_group(leader, 3, family).await;
+    // The server is gone when the scorer dies; the next one is told to remove.
+    drop(first);
+    kill(leader);
+    eventually(|| group(leader).len() == 2).await;
+    let second = scene.start().await;
+    second.remove(&workload.key).await.expect("remove");
+    assert_eq!(group(leader), Vec::<u32>::new());
+    scene.assert_empty();
+}
+
+#[tokio::test]
 async fn a_failing_init_is_told_and_its_log_stays() {
     let scene = Scene::new();
     let backend = scene.start().await;

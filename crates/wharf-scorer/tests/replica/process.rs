@@ -71,6 +71,36 @@ async fn python_dies_with_a_scorer_that_is_killed() {
     tokio::join!(request, rest);
 }
 
+/// Whoever started the scorer kills its group, and so must find there what a script
+/// started, also after the scorer was killed and its workers are gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_script_starts_stays_in_the_group_of_the_scorer() {
+    let (replica, mut scorer) = start(1);
+    replica.wait_ready().await;
+    let child = "__import__('subprocess').Popen(['sleep', '600']).pid";
+    let reply = replica.score(child).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let child = reply.text().to_owned();
+    let worker = replica.score("os.getpid()").await.text().to_owned();
+    let group_of = |pid: &str| {
+        let text =
+            fs::read_to_string(Path::new("/proc").join(pid).join("stat")).expect("a process");
+        let fields = text.rsplit(')').next().expect("fields").to_owned();
+        let group = fields.split_ascii_whitespace().nth(2).expect("a group");
+        group.to_owned()
+    };
+    let group = group_of(&scorer.0.id().to_string());
+    assert_eq!(group_of(&worker), group);
+    assert_eq!(group_of(&child), group);
+    signal(scorer.0.id(), "-KILL");
+    scorer.0.wait().expect("collected");
+    replica
+        .until("end of Python", || (!lives(&worker)).then_some(()))
+        .await;
+    assert_eq!(group_of(&child), group, "it lives on, and can be found");
+    signal(child.parse().expect("a pid"), "-KILL");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_finishes_what_runs_and_ends_well() {
     let (replica, mut scorer) = start(1);
