@@ -14,9 +14,10 @@ use wharf_core::{Error, Result, model::ArtifactPath};
 
 use crate::App;
 
-/// How long a grant is good: enough for the slowest upload of one file, and for a
-/// script that keeps a URL while it works.
-const LIFETIME: Duration = Duration::from_secs(24 * 3600);
+/// How long a grant is good. Clients ask for the address right before they use it,
+/// and it is looked at when a request begins: an hour is enough, and what leaks into
+/// a log opens nothing the next day.
+const LIFETIME: Duration = Duration::from_secs(3600);
 /// The storage version that the SDK's uploader speaks.
 const STORAGE_VERSION: &str = "2021-08-06";
 
@@ -156,7 +157,7 @@ fn forbidden(why: &str) -> Error {
 }
 
 impl App {
-    /// A grant for an artifact of a workspace, good for a day from now.
+    /// A grant for an artifact of a workspace, good for an hour from now.
     pub fn sas_grant(
         &self,
         workspace: Uuid,
@@ -285,6 +286,24 @@ mod tests {
                 signer.verify(CONTAINER, BLOB, &twice, at(1)).is_err(),
                 "two {name}"
             );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_grant_is_good_for_an_hour() {
+        let test = crate::testing::TestApp::new().await;
+        let place: ArtifactPath = BLOB.parse().expect("a path");
+        for permission in [Permission::Read, Permission::Write] {
+            let grant = test
+                .app
+                .sas_grant(Uuid::from_u128(7), place.clone(), permission);
+            let query = pairs(&test.app.sas_sign(&grant));
+            let check = || test.app.sas_verify(CONTAINER, BLOB, &query);
+            assert!(check().is_ok());
+            test.clock.advance(Duration::from_secs(3_599));
+            assert!(check().is_ok());
+            test.clock.advance(Duration::from_secs(1));
+            assert!(matches!(check(), Err(Error::Forbidden { .. })));
         }
     }
 
