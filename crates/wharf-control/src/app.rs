@@ -1,23 +1,26 @@
 //! What everything hangs on.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
+use uuid::Uuid;
 use wharf_core::{
-    Result,
-    backend::{Backend, Provider},
+    Error, Result,
+    backend::{Backend, BackendError, Provider},
     clock::Clock,
     deployment::WorkloadKey,
-    environment::EnvironmentBuilder,
+    environment::{BuiltEnvironment, EnvironmentBuilder, EnvironmentError},
+    resource::Generation,
     route::RouteTable,
 };
-use wharf_store::{BlobStore, OperationLogs, Store};
+use wharf_store::{BlobStore, OperationLogs, Store, Txn};
 
 use crate::{
     bootstrap::{Administrator, Bootstrap},
     computes::ComputeReads,
-    reconcile::{Faults, Patience, Wake},
+    reconcile::{Background, Faults, Patience, Progress, Wake},
     routes::Routes,
     sas::Signer,
     token::{TokenKey, Tokens},
@@ -28,6 +31,8 @@ use crate::{
 pub struct App {
     pub(crate) inner: Arc<Inner>,
 }
+
+type BuildOutcome = Result<BuiltEnvironment, EnvironmentError>;
 
 pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
@@ -47,6 +52,10 @@ pub(crate) struct Inner {
     pub(crate) computes: Wake,
     pub(crate) endpoints: Wake,
     pub(crate) patience: Patience,
+    pub(crate) progress: Progress,
+    /// Builds of environments, by endpoint and generation.
+    pub(crate) builds: Background<(Uuid, Generation), BuildOutcome>,
+    pub(crate) removals: Background<WorkloadKey, Result<(), BackendError>>,
     pub(crate) faults: Faults,
     pub(crate) compute_reads: ComputeReads,
 }
@@ -114,6 +123,9 @@ impl App {
                 computes: Wake::default(),
                 endpoints: Wake::default(),
                 patience: Patience::default(),
+                progress: Progress::default(),
+                builds: Background::default(),
+                removals: Background::default(),
                 faults: Faults::default(),
                 compute_reads: ComputeReads::default(),
             }),
@@ -141,7 +153,37 @@ impl App {
         self.inner.clock.now()
     }
 
+    /// Writes, and then wakes whom it concerns, also when the caller does not wait
+    /// for the end: a connection that breaks drops the handler where it stands.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub(crate) async fn write_then<T, F, W>(&self, work: F, wake: W) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Txn) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        W: FnOnce(&Self, &T) + Send + 'static,
+    {
+        let app = self.clone();
+        to_its_end(async move {
+            let written = app.store().write(work).await?;
+            wake(&app, &written);
+            Ok(written)
+        })
+        .await
+    }
+
     pub(crate) fn store(&self) -> &Store {
         &self.inner.store
+    }
+}
+
+/// Runs `work` to its end although its caller may stop waiting.
+pub(crate) async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::internal(format!("a write did not end: {error}"))),
     }
 }

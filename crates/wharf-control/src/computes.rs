@@ -43,6 +43,16 @@ struct Put {
 }
 
 impl Put {
+    fn new(workspace: Workspace, name: String, request: ComputeRequest, now: Timestamp) -> Self {
+        Self {
+            workspace,
+            name,
+            request,
+            findings: Vec::new(),
+            now,
+        }
+    }
+
     fn refuse(&mut self, field: impl Into<String>, message: impl Into<String>) {
         self.findings.push(Finding::new(field, message));
     }
@@ -411,24 +421,16 @@ impl App {
         request: ComputeRequest,
     ) -> Result<Written<Compute>> {
         let (path, name, now) = (path.clone(), name.to_owned(), self.now());
-        let written = self
-            .store()
-            .write(move |txn| {
+        self.write_then(
+            move |txn| {
                 Box::pin(async move {
                     let workspace = find_workspace(txn, &path).await?;
-                    let put = Put {
-                        workspace,
-                        name,
-                        request,
-                        findings: Vec::new(),
-                        now,
-                    };
-                    put.write(txn).await
+                    Put::new(workspace, name, request, now).write(txn).await
                 })
-            })
-            .await?;
-        self.inner.computes.wake(written.resource.id);
-        Ok(written)
+            },
+            |app, written| app.inner.computes.wake(written.resource.id),
+        )
+        .await
     }
 
     /// One compute with its workspace.
@@ -489,14 +491,15 @@ impl App {
     ) -> Result<Option<OperationId>> {
         let (path, name, now) = (path.clone(), name.to_owned(), self.now());
         let removed = self
-            .store()
-            .write(move |txn| {
-                Box::pin(async move { remove(txn, &path, &name, removal, now).await })
-            })
+            .write_then(
+                move |txn| Box::pin(async move { remove(txn, &path, &name, removal, now).await }),
+                |app, removed| {
+                    if let Some((compute, _)) = removed {
+                        app.inner.computes.wake(*compute);
+                    }
+                },
+            )
             .await?;
-        if let Some((compute, _)) = removed {
-            self.inner.computes.wake(compute);
-        }
         Ok(removed.map(|(_, operation)| operation))
     }
 }
@@ -525,7 +528,11 @@ async fn remove(
         return Ok(None);
     };
     let conflict = |why: String| Error::conflict(Kind::Compute, compute.name.as_str(), why);
-    if let Some(asked) = compute.spec.removal {
+    // A removal that was given up is begun again.
+    let is_under_way = !compute.observed.has_ended(compute.generation);
+    if let Some(asked) = compute.spec.removal
+        && (is_under_way || asked != removal)
+    {
         // Asking again for the same is answered with the operation under way.
         let under_way = txn.operation_at(&compute.id, compute.generation).await?;
         return match under_way {

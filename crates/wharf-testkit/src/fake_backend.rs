@@ -40,6 +40,7 @@ pub struct FakeBackend {
     state: Mutex<State>,
     replicas: watch::Sender<Arc<ReplicaTable>>,
     changes: broadcast::Sender<WorkloadKey>,
+    held: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +77,7 @@ impl FakeBackend {
             state: Mutex::default(),
             replicas: watch::Sender::new(Arc::default()),
             changes: broadcast::Sender::new(1024),
+            held: watch::Sender::new(false),
         }
     }
 
@@ -96,6 +98,11 @@ impl FakeBackend {
             state.workloads.keys().cloned().collect::<Vec<_>>()
         };
         keys.iter().for_each(|key| self.publish(key));
+    }
+
+    /// While held, removals wait, as for calls that have not ended.
+    pub fn hold_removals(&self, is_held: bool) {
+        self.held.send_replace(is_held);
     }
 
     /// While there is a message, every call fails with it.
@@ -354,6 +361,8 @@ impl Backend for FakeBackend {
     }
 
     async fn remove(&self, key: &WorkloadKey) -> Result<(), BackendError> {
+        // The sender lives as long as `self`.
+        let _ = self.held.subscribe().wait_for(|is_held| !is_held).await;
         {
             let mut state = self.available()?;
             if state.workloads.remove(key).is_some() {

@@ -2,6 +2,8 @@
 
 use aws_lc_rs::rand;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use uuid::Uuid;
 use wharf_core::{
     Error, Kind, Result, Secret,
     endpoint_request::EndpointRequest,
@@ -10,8 +12,9 @@ use wharf_core::{
     resource::Generation,
     workspace::{Caller, WorkspacePath},
 };
+use wharf_store::Txn;
 
-use crate::{App, places::find_workspace};
+use crate::{App, app::to_its_end, places::find_workspace};
 
 /// Random bytes of a key: 192 bits, 32 characters.
 const KEY_BYTES: usize = 24;
@@ -92,42 +95,56 @@ impl App {
         }
         let key = chosen.map_or_else(random_key, Ok)?;
         let (path, name, now) = (path.clone(), name.to_owned(), self.now());
-        let (endpoint, operation) = self
-            .store()
-            .write::<_, Error, _>(move |txn| {
-                Box::pin(async move {
-                    let missing = || Error::not_found(Kind::Endpoint, &name);
-                    let workspace = find_workspace(txn, &path).await?;
-                    let endpoint = txn
-                        .endpoint_get(&workspace.id, &name)
-                        .await?
-                        .ok_or_else(missing)?;
-                    let mut keys = txn.endpoint_keys(&endpoint.id).await?.ok_or_else(missing)?;
-                    match kind {
-                        KeyKind::Primary => keys.primary = key,
-                        KeyKind::Secondary => keys.secondary = key,
-                    }
-                    txn.endpoint_keys_put(&endpoint.id, &keys).await?;
-                    let operation = Operation {
-                        id: OperationId::random(),
-                        workspace: Some(workspace.id),
-                        verb: Verb::Update,
-                        target_kind: TargetKind::Endpoint,
-                        target: endpoint.id,
-                        target_name: name.clone(),
-                        // Not a change of the spec: aims at no generation.
-                        generation: Generation(0),
-                        state: OperationState::Succeeded,
-                        step: None,
-                        created_at: now,
-                        ended_at: Some(now),
-                    };
-                    txn.operation_insert(&operation).await?;
-                    Ok((endpoint.id, operation.id))
-                })
-            })
-            .await?;
-        self.inner.routes.refresh(self.store(), &endpoint).await?;
-        Ok(operation)
+        let app = self.clone();
+        to_its_end(async move {
+            let work = app.store().write::<_, Error, _>(move |txn| {
+                Box::pin(async move { set_key(txn, &path, &name, kind, key, now).await })
+            });
+            let (endpoint, operation) = work.await?;
+            // First, since it cannot fail: the endpoint's step publishes the route too.
+            app.inner.endpoints.wake(endpoint);
+            app.inner.routes.refresh(app.store(), &endpoint).await?;
+            Ok(operation)
+        })
+        .await
     }
+}
+
+/// The endpoint whose key was set, and the operation that did.
+async fn set_key(
+    txn: &mut Txn,
+    path: &WorkspacePath,
+    name: &str,
+    kind: KeyKind,
+    key: Secret,
+    now: Timestamp,
+) -> Result<(Uuid, OperationId)> {
+    let missing = || Error::not_found(Kind::Endpoint, name);
+    let workspace = find_workspace(txn, path).await?;
+    let endpoint = txn
+        .endpoint_get(&workspace.id, name)
+        .await?
+        .ok_or_else(missing)?;
+    let mut keys = txn.endpoint_keys(&endpoint.id).await?.ok_or_else(missing)?;
+    match kind {
+        KeyKind::Primary => keys.primary = key,
+        KeyKind::Secondary => keys.secondary = key,
+    }
+    txn.endpoint_keys_put(&endpoint.id, &keys).await?;
+    let operation = Operation {
+        id: OperationId::random(),
+        workspace: Some(workspace.id),
+        verb: Verb::Update,
+        target_kind: TargetKind::Endpoint,
+        target: endpoint.id,
+        target_name: name.to_owned(),
+        // Not a change of the spec: aims at no generation.
+        generation: Generation(0),
+        state: OperationState::Succeeded,
+        step: None,
+        created_at: now,
+        ended_at: Some(now),
+    };
+    txn.operation_insert(&operation).await?;
+    Ok((endpoint.id, operation.id))
 }

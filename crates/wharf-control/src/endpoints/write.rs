@@ -124,6 +124,33 @@ async fn update(
     })
 }
 
+async fn delete(
+    txn: &mut Txn,
+    path: &WorkspacePath,
+    name: &str,
+    now: Timestamp,
+) -> Result<Option<(Uuid, OperationId)>> {
+    let workspace = find_workspace(txn, path).await?;
+    let Some(known) = txn.endpoint_get(&workspace.id, name).await? else {
+        return Ok(None);
+    };
+    // One that was given up is begun again.
+    if known.spec.is_absent && !known.status.observed.has_ended(known.generation) {
+        let under_way = txn.operation_at(&known.id, known.generation).await?;
+        return Ok(under_way.map(|operation| (known.id, operation)));
+    }
+    let spec = EndpointSpec {
+        is_absent: true,
+        ..known.spec.clone()
+    };
+    let generation = known.generation.next();
+    txn.endpoint_update_spec(&known, generation, &spec, now)
+        .await?;
+    let operation = operation(&known, Verb::Delete, generation, now);
+    txn.operation_insert(&operation).await?;
+    Ok(Some((known.id, operation.id)))
+}
+
 impl App {
     /// Whether `name` can be given to a new endpoint.
     ///
@@ -214,11 +241,13 @@ impl App {
         };
         let keys = first_keys(&request)?;
         let made = endpoint.clone();
+        let key = endpoint.id;
         let operation = self
-            .store()
-            .write(move |txn| Box::pin(async move { insert(txn, &made, &keys).await }))
+            .write_then(
+                move |txn| Box::pin(async move { insert(txn, &made, &keys).await }),
+                move |app, _| app.inner.endpoints.wake(key),
+            )
             .await?;
-        self.inner.endpoints.wake(endpoint.id);
         Ok(Written {
             resource: endpoint,
             operation,
@@ -255,12 +284,11 @@ impl App {
         chosen: ChosenKeys,
     ) -> Result<Written<Endpoint>> {
         let now = self.now();
-        let written = self
-            .store()
-            .write(move |txn| Box::pin(async move { update(txn, &known, spec, chosen, now).await }))
-            .await?;
-        self.inner.endpoints.wake(written.resource.id);
-        Ok(written)
+        self.write_then(
+            move |txn| Box::pin(async move { update(txn, &known, spec, chosen, now).await }),
+            |app, written| app.inner.endpoints.wake(written.resource.id),
+        )
+        .await
     }
 
     /// Changes an endpoint to what `request` says, if it is still at `expected`.
@@ -311,33 +339,15 @@ impl App {
     ) -> Result<Option<OperationId>> {
         let (path, name, now) = (path.clone(), name.to_owned(), self.now());
         let deleted = self
-            .store()
-            .write::<_, Error, _>(move |txn| {
-                Box::pin(async move {
-                    let workspace = find_workspace(txn, &path).await?;
-                    let Some(known) = txn.endpoint_get(&workspace.id, &name).await? else {
-                        return Ok(None);
-                    };
-                    if known.spec.is_absent {
-                        let under_way = txn.operation_at(&known.id, known.generation).await?;
-                        return Ok(under_way.map(|operation| (known.id, operation)));
+            .write_then(
+                move |txn| Box::pin(async move { delete(txn, &path, &name, now).await }),
+                |app, deleted| {
+                    if let Some((endpoint, _)) = deleted {
+                        app.inner.endpoints.wake(*endpoint);
                     }
-                    let spec = EndpointSpec {
-                        is_absent: true,
-                        ..known.spec.clone()
-                    };
-                    let generation = known.generation.next();
-                    txn.endpoint_update_spec(&known, generation, &spec, now)
-                        .await?;
-                    let operation = operation(&known, Verb::Delete, generation, now);
-                    txn.operation_insert(&operation).await?;
-                    Ok(Some((known.id, operation.id)))
-                })
-            })
+                },
+            )
             .await?;
-        if let Some((endpoint, _)) = deleted {
-            self.inner.endpoints.wake(endpoint);
-        }
         Ok(deleted.map(|(_, operation)| operation))
     }
 }

@@ -10,7 +10,11 @@ use wharf_core::{
     resource::{Failure, Observed},
 };
 
-use super::{After, FaultPoint, StepError};
+use super::{
+    After, FaultPoint, StepError,
+    give_up::{caught, is_given_up, is_stop, judge},
+    patience::Wait,
+};
 use crate::App;
 
 type Result<T> = std::result::Result<T, StepError>;
@@ -23,18 +27,40 @@ pub(super) async fn step(app: &App, key: Uuid) -> Result<After> {
     let Some(compute) = session.compute_by_id(&key).await? else {
         return Ok(After::Done);
     };
-    if compute.observed.has_ended(compute.generation) {
+    let found = session.managed_cluster_by_id(&compute.spec.cluster).await?;
+    drop(session);
+    let observed = &compute.observed;
+    if observed.has_ended(compute.generation) && !is_given_up(observed) {
         return Ok(After::Done);
     }
-    let cluster = session
-        .managed_cluster_by_id(&compute.spec.cluster)
-        .await?
-        .ok_or_else(|| wharf_core::Error::internal("a compute without its cluster"))?;
-    drop(session);
-    match compute.spec.removal {
-        None => attach(app, &compute, &cluster).await,
-        Some(removal) => remove(app, &compute, &cluster, removal).await,
+    let looked = caught(async {
+        let missing = || wharf_core::Error::internal("a compute without its cluster");
+        let cluster = found.as_ref().ok_or_else(missing)?;
+        match compute.spec.removal {
+            None => attach(app, &compute, cluster).await,
+            Some(removal) => remove(app, &compute, cluster, removal).await,
+        }
+    });
+    match looked.await {
+        Ok(after) => {
+            app.inner.patience.end(key, Wait::Away);
+            Ok(after)
+        }
+        Err(error) => away(app, &compute, error).await,
     }
+}
+
+/// After an error: try again, and end the operation when that has lasted too long.
+async fn away(app: &App, compute: &Compute, error: StepError) -> Result<After> {
+    if is_stop(&error) || compute.observed.has_ended(compute.generation) {
+        return Err(error);
+    }
+    let verdict = judge(app, compute.id, compute.generation, &error);
+    if let Some(failure) = verdict.failure {
+        let at = compute.generation;
+        write(app, compute, None, Observed::Failed { at, failure }).await?;
+    }
+    Err(error)
 }
 
 /// The compute's id is fresh in each of its lives, so it is its incarnation too.
@@ -60,7 +86,7 @@ async fn attach(app: &App, compute: &Compute, cluster: &ManagedCluster) -> Resul
             None => return Err(error),
         },
     };
-    write(app, compute, cluster, observed).await?;
+    write(app, compute, Some(cluster), observed).await?;
     app.inner.faults.pass(FaultPoint::ComputeSettled)?;
     Ok(After::Done)
 }
@@ -94,17 +120,17 @@ fn failure(error: &StepError) -> Option<Failure> {
 async fn write(
     app: &App,
     compute: &Compute,
-    cluster: &ManagedCluster,
+    cluster: Option<&ManagedCluster>,
     observed: Observed,
 ) -> Result<()> {
     let (key, generation, now) = (compute.id, compute.generation, app.now());
-    let (cluster, cluster_generation) = (cluster.id, cluster.generation);
+    let cluster = cluster.map(|cluster| (cluster.id, cluster.generation));
     app.store()
         .write::<_, wharf_store::StoreError, _>(move |txn| {
             Box::pin(async move {
-                if matches!(observed, Observed::Reached(_)) {
-                    let there = Observed::Reached(cluster_generation);
-                    txn.managed_cluster_write_observed(&cluster, cluster_generation, &there)
+                if let (Observed::Reached(_), Some((cluster, at))) = (&observed, cluster) {
+                    let there = Observed::Reached(at);
+                    txn.managed_cluster_write_observed(&cluster, at, &there)
                         .await?;
                 }
                 txn.compute_write_observed(&key, generation, &observed, now)
@@ -144,7 +170,7 @@ async fn remove(
                 if removal == Removal::Delete {
                     txn.managed_cluster_delete(&cluster).await?;
                 }
-                txn.operation_settle(&key, &Observed::Reached(generation), now)
+                txn.operation_settle(&key, &Observed::Gone(generation), now)
                     .await
             })
         })

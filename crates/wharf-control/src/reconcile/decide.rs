@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use wharf_core::{
-    backend::{ReplicaPhase, WorkloadObservation},
+    backend::{ReplicaObservation, ReplicaPhase, WorkloadObservation},
     deployment::DeploymentState,
     resource::Failure,
 };
+
+use super::progress::Counts;
 
 /// Longest time from a change to its end: environments are built before, so this
 /// bounds loading the model.
@@ -23,20 +25,30 @@ pub(crate) enum Rollout {
     Fail(Failure),
 }
 
-/// Decides about a revision that does not serve yet, `age` after it was asked for.
-pub(crate) fn rollout(seen: &WorkloadObservation, age: Duration) -> Rollout {
+/// Decides about a generation, `age` after it was asked for. `before` has the restarts
+/// of replicas when it began; `None` for a revision that serves already: what its
+/// replicas went through says nothing of a change that they do not see.
+pub(crate) fn rollout(
+    seen: &WorkloadObservation,
+    age: Duration,
+    before: Option<&Counts>,
+) -> Rollout {
     if seen.wanted > 0 && seen.ready() >= seen.wanted {
         return Rollout::Serve;
     }
     // A replica that failed once may have met a passing fault; one that failed again
     // after a restart has not.
-    let failed = seen
-        .replicas
-        .iter()
-        .find_map(|replica| match &replica.phase {
-            ReplicaPhase::Failed { message } if replica.restarts >= 1 => Some(message),
-            _ => None,
-        });
+    let failed = before.and_then(|before| {
+        let has_restarted = |replica: &ReplicaObservation| {
+            replica.restarts > before.get(&replica.id).copied().unwrap_or(0)
+        };
+        seen.replicas
+            .iter()
+            .find_map(|replica| match &replica.phase {
+                ReplicaPhase::Failed { message } if has_restarted(replica) => Some(message),
+                _ => None,
+            })
+    });
     if let Some(message) = failed {
         return Rollout::Fail(Failure::new(
             "ReplicaFailed",
@@ -107,8 +119,6 @@ pub(crate) fn health(seen: &WorkloadObservation) -> (DeploymentState, Option<Fai
 
 #[cfg(test)]
 mod tests {
-    use wharf_core::backend::ReplicaObservation;
-
     use super::*;
 
     fn seen(wanted: u32, phases: &[(ReplicaPhase, u32)]) -> WorkloadObservation {
@@ -147,17 +157,37 @@ mod tests {
             (seen(1, &[(failed(), 0)]), Rollout::Wait),
             (seen(0, &[]), Rollout::Wait),
         ] {
-            assert_eq!(rollout(&seen, young), expected, "{seen:?}");
+            assert_eq!(
+                rollout(&seen, young, Some(&Counts::new())),
+                expected,
+                "{seen:?}"
+            );
         }
     }
 
     #[test]
     fn failing_again_or_taking_too_long_is_the_end() {
-        let again = rollout(&seen(1, &[(failed(), 1)]), Duration::ZERO);
+        let fresh = Counts::new();
+        let again = rollout(&seen(1, &[(failed(), 1)]), Duration::ZERO, Some(&fresh));
         assert!(matches!(&again, Rollout::Fail(failure)
             if failure.code == "ReplicaFailed" && failure.message.contains("module named x")));
-        let late = rollout(&seen(1, &[(ReplicaPhase::Starting, 0)]), LONGEST_ROLLOUT);
-        assert!(matches!(late, Rollout::Fail(failure) if failure.code == "RolloutTimedOut"));
+        let starting = seen(1, &[(ReplicaPhase::Starting, 0)]);
+        for before in [None, Some(&fresh)] {
+            let late = rollout(&starting, LONGEST_ROLLOUT, before);
+            assert!(matches!(late, Rollout::Fail(failure) if failure.code == "RolloutTimedOut"));
+        }
+    }
+
+    #[test]
+    fn what_happened_before_a_change_is_not_held_against_it() {
+        let seen = seen(1, &[(failed(), 3)]);
+        let young = Duration::ZERO;
+        let before = |restarts| Counts::from([("0".to_owned(), restarts)]);
+        assert_eq!(rollout(&seen, young, Some(&before(3))), Rollout::Wait);
+        let since = rollout(&seen, young, Some(&before(2)));
+        assert!(matches!(since, Rollout::Fail(_)));
+        // What serves is only waited for.
+        assert_eq!(rollout(&seen, young, None), Rollout::Wait);
     }
 
     #[test]

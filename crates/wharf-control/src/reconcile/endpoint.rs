@@ -19,10 +19,12 @@ use wharf_store::StoreError;
 
 use super::{
     After, FaultPoint, StepError,
-    decide::{LONGEST_ROLLOUT, Rollout, health, rollout, with_log},
-    environment::has_environment,
+    decide::{Rollout, health, rollout, with_log},
+    environment::{Environment, has_environment},
+    give_up::{caught, is_stop, judge, reason},
     log::OperationLog,
     patience::Wait,
+    progress::Counts,
 };
 use crate::App;
 
@@ -41,75 +43,33 @@ pub(super) async fn step(app: &App, key: Uuid) -> Result<After> {
         return Ok(After::Done);
     };
     let open = session.operation_open(&key).await?;
-    let Some(compute) = session.compute_by_id(&endpoint.spec.compute).await? else {
-        return Err(wharf_core::Error::internal("an endpoint without its compute").into());
-    };
+    let compute = session.compute_by_id(&endpoint.spec.compute).await?;
     drop(session);
-    app.inner.faults.pass(FaultPoint::EndpointBegun)?;
-    if endpoint.spec.is_absent {
-        return remove(app, &endpoint).await;
-    }
     let is_told = has_environment(&open);
+    let log = OperationLog {
+        clock: Arc::clone(&app.inner.clock),
+        logs: app.inner.logs.clone(),
+        operations: open.into_iter().map(|operation| operation.id).collect(),
+    };
     let step = Step {
         app,
-        compute: &compute,
         is_told,
-        log: OperationLog {
-            clock: Arc::clone(&app.inner.clock),
-            logs: app.inner.logs.clone(),
-            operations: open.into_iter().map(|operation| operation.id).collect(),
-        },
+        log,
         endpoint: &endpoint,
     };
-    let mut after = After::Done;
-    for deployment in &endpoint.spec.deployments {
-        app.inner.endpoints.own(deployment.id, endpoint.id);
-        let done = match step.deployment(deployment).await {
-            Err(error) => step.away(deployment, error).await?,
-            Ok(done) => {
-                app.inner.patience.end(endpoint.id, Wait::Away);
-                done
-            }
-        };
-        if let After::Again(wait) = done {
-            after = After::Again(wait);
+    match caught(step.look(compute)).await {
+        Ok(After::Begun) => Ok(After::Begun),
+        Ok(after) => {
+            app.inner.patience.end(key, Wait::Away);
+            Ok(after)
         }
+        Err(error) => step.away(error).await,
     }
-    Ok(after)
-}
-
-async fn remove(app: &App, endpoint: &Endpoint) -> Result<After> {
-    let faults = &app.inner.faults;
-    app.inner.routes.refresh(app.store(), &endpoint.id).await?;
-    faults.pass(FaultPoint::EndpointUnrouted)?;
-    for deployment in &endpoint.spec.deployments {
-        for key in app.inner.backend.revisions(deployment.id).await? {
-            app.inner.backend.remove(&key).await?;
-            faults.pass(FaultPoint::EndpointRevisionRemoved)?;
-        }
-        app.inner.endpoints.disown(&deployment.id);
-    }
-    let (key, generation, now) = (endpoint.id, endpoint.generation, app.now());
-    app.store()
-        .write::<_, StoreError, _>(move |txn| {
-            Box::pin(async move {
-                txn.endpoint_delete(&key).await?;
-                txn.operation_settle(&key, &Observed::Reached(generation), now)
-                    .await
-            })
-        })
-        .await?;
-    faults.pass(FaultPoint::EndpointForgotten)?;
-    for wait in [Wait::Away, Wait::Rollout] {
-        app.inner.patience.end(endpoint.id, wait);
-    }
-    Ok(After::Done)
 }
 
 /// One look at one endpoint.
 pub(super) struct Step<'a> {
     pub(super) app: &'a App,
-    compute: &'a Compute,
     /// The open operations know already that their environment is there.
     pub(super) is_told: bool,
     pub(super) log: OperationLog,
@@ -117,19 +77,44 @@ pub(super) struct Step<'a> {
 }
 
 impl Step<'_> {
-    async fn deployment(&self, deployment: &DeploymentSpec) -> Result<After> {
-        let before = self.status_of(deployment);
-        let key = WorkloadKey {
-            deployment: deployment.id,
-            revision: deployment.template.revision(),
+    async fn look(&self, compute: Option<Compute>) -> Result<After> {
+        self.app.inner.faults.pass(FaultPoint::EndpointBegun)?;
+        // What routers have may be older than the keys: whoever wrote those may have
+        // had no answer from the store.
+        self.refresh_route().await?;
+        if self.endpoint.spec.is_absent {
+            return self.remove().await;
+        }
+        let missing = || wharf_core::Error::internal("an endpoint without its compute");
+        let compute = compute.ok_or_else(missing)?;
+        // One status and one decision: several deployments need a rule for the state
+        // of them all, and v1 services have one.
+        let [deployment] = &self.endpoint.spec.deployments[..] else {
+            let count = self.endpoint.spec.deployments.len();
+            let what = format!("an endpoint with {count} deployments, where one is supported");
+            return Err(wharf_core::Error::internal(what).into());
         };
-        if self.is_beyond_help() {
+        let endpoints = &self.app.inner.endpoints;
+        endpoints.own(deployment.id, self.endpoint.id);
+        self.deployment(deployment, &compute).await
+    }
+
+    async fn refresh_route(&self) -> Result<()> {
+        let routes = &self.app.inner.routes;
+        Ok(routes.refresh(self.app.store(), &self.endpoint.id).await?)
+    }
+
+    async fn deployment(&self, deployment: &DeploymentSpec, compute: &Compute) -> Result<After> {
+        let before = self.status_of(deployment);
+        let key = key_of(deployment);
+        let is_serving = serves(&before, &key);
+        if !is_serving && self.is_beyond_help() {
             return Ok(After::Done);
         }
-        match &self.compute.observed {
+        match &compute.observed {
             Observed::Reached(_) => {}
-            Observed::NotYet => {
-                self.wait_for_compute().await?;
+            Observed::NotYet | Observed::Gone(_) => {
+                self.wait_for_compute(compute);
                 return Ok(After::Again(LOOK_AGAIN));
             }
             // What serves goes on: only an attachment that never was is an end.
@@ -139,27 +124,37 @@ impl Step<'_> {
                     "ComputeFailed",
                     format!(
                         "compute `{}` is not there: {}",
-                        self.compute.name, failure.message
+                        compute.name, failure.message
                     ),
                 );
                 return self.fail(deployment, before, failure).await;
             }
         }
-        let built = match self.environment(deployment).await? {
-            Some(Ok(built)) => built,
-            Some(Err(failure)) => return self.fail(deployment, before, failure).await,
-            // A newer spec: its own signal has come.
-            None => return Ok(After::Done),
+        if self.app.inner.removals.has(&key) {
+            // It went as an old revision and is wanted again: first to the end.
+            self.removal_errors(deployment)?;
+            return Ok(After::Again(LOOK_AGAIN));
+        }
+        let built = match self
+            .environment(deployment, is_serving.then_some(&before))
+            .await?
+        {
+            Environment::Ready(built) => built,
+            Environment::Building => return Ok(After::Begun),
+            Environment::Failed(failure) => return self.fail(deployment, before, failure).await,
         };
         let faults = &self.app.inner.faults;
         faults.pass(FaultPoint::EndpointEnvironmentBuilt)?;
-        let ensured = self.ensure(deployment, &key, &built).await;
-        let mut status = DeploymentStatus {
-            environment: Some(built.digest),
-            python: Some(built.python),
-            notices: built.notices,
-            ..before
+        let restarts = if is_serving {
+            None
+        } else {
+            Some(self.restarts_before(&key).await?)
         };
+        let ensured = self.ensure(deployment, compute, &key, &built).await;
+        let mut status = before;
+        if is_serving || status.serving.is_none() {
+            record(&mut status, &built);
+        }
         if let Err(BackendError::Refused { code, message }) = ensured {
             let failure = Failure::new(code, message);
             return self.fail(deployment, status, failure).await;
@@ -172,21 +167,25 @@ impl Step<'_> {
         status.ready = seen.ready();
         status.wanted = seen.wanted;
         let target = target(deployment, &key);
-        let is_serving = status
-            .serving
-            .as_ref()
-            .is_some_and(|serving| serving.workload == key);
         if is_serving {
             // A change of scaling or waiting alone applies to what serves.
             status.serving = Some(target.clone());
             if self.has_ended() {
                 (status.state, status.failure) = health(&seen);
+                let observed = &self.endpoint.status.observed;
+                if let Observed::Failed { failure, .. } = observed
+                    && seen.ready() < seen.wanted
+                {
+                    status.failure = status.failure.or_else(|| Some(failure.clone()));
+                    self.write(deployment, status, observed.clone()).await?;
+                    return Ok(After::Again(LOOK_AGAIN * 15));
+                }
                 return self.reached(deployment, status).await;
             }
         }
         let patience = &self.app.inner.patience;
         let age = patience.age(self.endpoint.id, self.endpoint.generation, Wait::Rollout);
-        match rollout(&seen, age) {
+        match rollout(&seen, age, restarts.as_ref()) {
             Rollout::Wait => {
                 if !self.has_ended() {
                     status.state = DeploymentState::Transitioning;
@@ -195,8 +194,7 @@ impl Step<'_> {
                 self.write(deployment, status, self.endpoint.status.observed.clone())
                     .await?;
                 faults.pass(FaultPoint::EndpointWaiting)?;
-                let routes = &self.app.inner.routes;
-                routes.refresh(self.app.store(), &self.endpoint.id).await?;
+                self.refresh_route().await?;
                 Ok(After::Again(LOOK_AGAIN))
             }
             Rollout::Serve => {
@@ -209,6 +207,7 @@ impl Step<'_> {
                 status.state = DeploymentState::Healthy;
                 status.failure = None;
                 status.serving = Some(target);
+                record(&mut status, &built);
                 self.reached(deployment, status).await
             }
             Rollout::Fail(failure) => {
@@ -224,46 +223,58 @@ impl Step<'_> {
         }
     }
 
-    async fn wait_for_compute(&self) -> Result<()> {
+    /// What replicas of a revision on its way had behind them before this change.
+    async fn restarts_before(&self, key: &WorkloadKey) -> Result<Counts> {
+        let (endpoint, generation) = (self.endpoint.id, self.endpoint.generation);
+        let progress = &self.app.inner.progress;
+        if let Some(known) = progress.restarts(endpoint, generation) {
+            return Ok(known);
+        }
+        // An earlier process began this generation: what is there came with it.
+        let seen = if self.is_told {
+            None
+        } else {
+            self.app.inner.backend.observe(key).await?
+        };
+        Ok(progress.set_restarts(endpoint, generation, seen.as_ref()))
+    }
+
+    fn wait_for_compute(&self, compute: &Compute) {
         let patience = &self.app.inner.patience;
         let age = patience.age(self.endpoint.id, self.endpoint.generation, Wait::Rollout);
         if age.is_zero() {
             self.log.line(&format!(
                 "Waiting for compute `{}` to be ready",
-                self.compute.name
+                compute.name
             ));
         }
-        Ok(())
     }
 
-    /// What to do when somebody is away: try again, and after half an hour give up,
-    /// since a client is waiting for the operation's end.
-    async fn away(&self, deployment: &DeploymentSpec, error: StepError) -> Result<After> {
-        let why = match &error {
-            StepError::Backend(BackendError::Unavailable(why)) => why,
-            StepError::Core(wharf_core::Error::Unavailable { inside, .. }) => inside,
-            _ => return Err(error),
-        };
-        if self.has_ended() {
+    /// After an error: try again, and end the operation when that has lasted too
+    /// long. What serves stays as it is.
+    async fn away(&self, error: StepError) -> Result<After> {
+        if is_stop(&error) || self.has_ended() {
             return Err(error);
         }
-        let patience = &self.app.inner.patience;
-        let age = patience.age(self.endpoint.id, self.endpoint.generation, Wait::Away);
-        if age.is_zero() {
-            self.log.line(&format!("{error}: {why}; trying again"));
+        let verdict = judge(self.app, self.endpoint.id, self.endpoint.generation, &error);
+        if verdict.is_first {
+            self.log.line(&format!("{}; trying again", reason(&error)));
         }
-        if age < LONGEST_ROLLOUT {
-            return Err(error);
+        if let Some(failure) = verdict.failure {
+            self.log.line(&failure.message);
+            let mut status = self.endpoint.status.clone();
+            for deployment in &self.endpoint.spec.deployments {
+                let it = status.deployments.entry(deployment.id).or_default();
+                if !serves(it, &key_of(deployment)) {
+                    it.state = DeploymentState::Failed;
+                }
+                it.failure = Some(failure.clone());
+            }
+            let at = self.endpoint.generation;
+            status.observed = Observed::Failed { at, failure };
+            self.write_whole(status).await?;
         }
-        let failure = Failure::new(
-            "Unavailable",
-            format!(
-                "{error} for {} minutes: {why}. Mend that and deploy again",
-                LONGEST_ROLLOUT.as_secs() / 60
-            ),
-        );
-        self.fail(deployment, self.status_of(deployment), failure)
-            .await
+        Err(error)
     }
 
     fn status_of(&self, deployment: &DeploymentSpec) -> DeploymentStatus {
@@ -286,12 +297,13 @@ impl Step<'_> {
     async fn ensure(
         &self,
         deployment: &DeploymentSpec,
+        compute: &Compute,
         key: &WorkloadKey,
         built: &BuiltEnvironment,
     ) -> std::result::Result<(), BackendError> {
         let workload = Workload {
             key: key.clone(),
-            cluster: self.compute.spec.cluster,
+            cluster: compute.spec.cluster,
             service_name: self.endpoint.name.to_string(),
             template: deployment.template.clone(),
             scaling: deployment.scaling,
@@ -330,8 +342,7 @@ impl Step<'_> {
             )
             .await?;
             faults.pass(FaultPoint::EndpointServingWritten)?;
-            let routes = &self.app.inner.routes;
-            routes.refresh(self.app.store(), &self.endpoint.id).await?;
+            self.refresh_route().await?;
             faults.pass(FaultPoint::EndpointRouted)?;
         }
         let serving = status.serving.clone();
@@ -340,38 +351,50 @@ impl Step<'_> {
             return Ok(After::Done);
         }
         faults.pass(FaultPoint::EndpointReachedWritten)?;
-        for key in self.app.inner.backend.revisions(deployment.id).await? {
-            if serving
-                .as_ref()
-                .is_none_or(|serving| serving.workload != key)
-            {
-                self.app.inner.backend.remove(&key).await?;
-                faults.pass(FaultPoint::EndpointOldRevisionRemoved)?;
-            }
+        self.app.inner.progress.end(self.endpoint.id);
+        let serving = serving.map(|serving| serving.workload);
+        let point = FaultPoint::EndpointOldRevisionRemoved;
+        match self.tidy(deployment, serving.as_ref(), point).await? {
+            true => Ok(After::Done),
+            false => Ok(After::Begun),
         }
-        Ok(After::Done)
     }
 
-    /// This generation cannot be reached, and why; what served before goes on.
+    /// This generation cannot be reached, and why; what served before goes on, and
+    /// its replicas say how it is.
     async fn fail(
         &self,
         deployment: &DeploymentSpec,
         mut status: DeploymentStatus,
         failure: Failure,
     ) -> Result<After> {
-        status.state = if failure.code == UNSCHEDULABLE {
-            DeploymentState::Unschedulable
+        let key = key_of(deployment);
+        if serves(&status, &key) {
+            if let Some(seen) = self.app.inner.backend.observe(&key).await? {
+                status.ready = seen.ready();
+                status.wanted = seen.wanted;
+                (status.state, _) = health(&seen);
+            }
+        } else if failure.code == UNSCHEDULABLE {
+            status.state = DeploymentState::Unschedulable;
         } else {
-            DeploymentState::Failed
-        };
-        let observed = if self.has_ended() {
-            self.endpoint.status.observed.clone()
-        } else {
-            self.log.line(&failure.message);
-            status.failure = Some(failure.clone());
-            Observed::Failed {
-                at: self.endpoint.generation,
-                failure,
+            status.state = DeploymentState::Failed;
+        }
+        let observed = match &self.endpoint.status.observed {
+            observed if self.has_ended() => {
+                // The reason that ended this generation stays the one that is told.
+                if let Observed::Failed { failure, .. } = observed {
+                    status.failure = Some(failure.clone());
+                } else {
+                    status.failure = Some(failure);
+                }
+                observed.clone()
+            }
+            _ => {
+                self.log.line(&failure.message);
+                status.failure = Some(failure.clone());
+                let at = self.endpoint.generation;
+                Observed::Failed { at, failure }
             }
         };
         self.write(deployment, status, observed).await?;
@@ -383,8 +406,7 @@ impl Step<'_> {
             self.app.inner.patience.end(self.endpoint.id, wait);
         }
         // Authentication and keys apply although the new revision does not serve.
-        let routes = &self.app.inner.routes;
-        routes.refresh(self.app.store(), &self.endpoint.id).await?;
+        self.refresh_route().await?;
         Ok(After::Done)
     }
 
@@ -403,6 +425,10 @@ impl Step<'_> {
             .deployments
             .retain(|id, _| self.endpoint.spec.deployments.iter().any(|it| it.id == *id));
         whole.deployments.insert(deployment.id, status);
+        self.write_whole(whole).await
+    }
+
+    async fn write_whole(&self, whole: EndpointStatus) -> Result<bool> {
         if whole == self.endpoint.status {
             return Ok(true);
         }
@@ -418,6 +444,25 @@ impl Step<'_> {
             })
             .await?)
     }
+}
+
+fn key_of(deployment: &DeploymentSpec) -> WorkloadKey {
+    WorkloadKey {
+        deployment: deployment.id,
+        revision: deployment.template.revision(),
+    }
+}
+
+fn serves(status: &DeploymentStatus, key: &WorkloadKey) -> bool {
+    let serving = status.serving.as_ref();
+    serving.is_some_and(|serving| serving.workload == *key)
+}
+
+/// What serves keeps this environment.
+fn record(status: &mut DeploymentStatus, built: &BuiltEnvironment) {
+    status.environment = Some(built.digest.clone());
+    status.python = Some(built.python.clone());
+    status.notices.clone_from(&built.notices);
 }
 
 fn target(deployment: &DeploymentSpec, key: &WorkloadKey) -> RouteTarget {

@@ -1,7 +1,9 @@
-//! The environment of a deployment on its way: built, refused, or no longer wanted.
+//! The environment of a deployment: recorded, being built, or refused.
+
+use std::sync::Arc;
 
 use wharf_core::{
-    deployment::DeploymentSpec,
+    deployment::{DeploymentSpec, DeploymentStatus},
     environment::{BuildLog as _, BuiltEnvironment, EnvironmentError},
     operation::Operation,
     resource::Failure,
@@ -20,24 +22,84 @@ pub(super) fn has_environment(open: &[Operation]) -> bool {
         .all(|operation| operation.step.as_deref() == Some(DEPLOY))
 }
 
+/// Where a deployment's environment stands.
+pub(super) enum Environment {
+    /// It is there.
+    Ready(BuiltEnvironment),
+    /// It is being made; the end wakes the endpoint.
+    Building,
+    /// It cannot be made.
+    Failed(Failure),
+}
+
+/// What an earlier look wrote down of the environment of what serves.
+fn recorded(status: &DeploymentStatus) -> Option<BuiltEnvironment> {
+    Some(BuiltEnvironment {
+        digest: status.environment.clone()?,
+        python: status.python.clone()?,
+        // Said when it was built, and not needed since.
+        python_version: String::new(),
+        notices: status.notices.clone(),
+    })
+}
+
 impl Step<'_> {
-    /// Makes the environment; `None` when a newer spec came meanwhile, since a build
-    /// takes minutes and nobody wants this one any more.
+    /// The environment of `deployment`. What serves keeps the one it has as long as
+    /// that is there: what the builder would make today is another question.
     pub(super) async fn environment(
         &self,
         deployment: &DeploymentSpec,
-    ) -> Result<Option<std::result::Result<BuiltEnvironment, Failure>>> {
+        serving: Option<&DeploymentStatus>,
+    ) -> Result<Environment> {
+        let is_there =
+            |built: &BuiltEnvironment| self.app.inner.environments.is_there(&built.python);
+        if let Some(built) = serving.and_then(recorded).filter(is_there) {
+            if !self.is_told {
+                self.say(DEPLOY).await?;
+            }
+            return Ok(Environment::Ready(built));
+        }
+        let endpoint = self.endpoint.id;
+        let (builds, progress) = (&self.app.inner.builds, &self.app.inner.progress);
+        let built = progress.built(endpoint, self.endpoint.generation);
+        if let Some(built) = built.filter(is_there) {
+            return Ok(Environment::Ready(built));
+        }
+        // A build takes minutes, and nobody wants that of an older spec any more.
+        builds.cancel(|(of, at)| *of == endpoint && *at != self.endpoint.generation);
+        match builds.take_ended(|(of, _)| *of == endpoint).pop() {
+            Some(outcome) => self.built(outcome?).await,
+            None => self.build(deployment).await,
+        }
+    }
+
+    async fn build(&self, deployment: &DeploymentSpec) -> Result<Environment> {
         if !self.is_told {
             self.say(BUILD).await?;
         }
-        let spec = &deployment.template.environment;
-        let built = tokio::select! {
-            built = self.app.inner.environments.build(spec, &self.log) => built,
-            overtaken = self.overtaken() => return overtaken.map(|()| None),
-        };
-        let failure = match built {
-            Ok(built) if self.is_told => return Ok(Some(Ok(built))),
+        let (endpoint, generation) = (self.endpoint.id, self.endpoint.generation);
+        let (builder, log) = (Arc::clone(&self.app.inner.environments), self.log.clone());
+        let spec = deployment.template.environment.clone();
+        let app = self.app.clone();
+        self.app.inner.builds.begin(
+            (endpoint, generation),
+            async move { builder.build(&spec, &log).await },
+            move || app.inner.endpoints.wake(endpoint),
+        );
+        Ok(Environment::Building)
+    }
+
+    async fn built(
+        &self,
+        outcome: std::result::Result<BuiltEnvironment, EnvironmentError>,
+    ) -> Result<Environment> {
+        let failure = match outcome {
             Ok(built) => {
+                let (progress, generation) = (&self.app.inner.progress, self.endpoint.generation);
+                progress.set_built(self.endpoint.id, generation, &built);
+                if self.is_told {
+                    return Ok(Environment::Ready(built));
+                }
                 for notice in &built.notices {
                     self.log.line(notice);
                 }
@@ -46,7 +108,7 @@ impl Step<'_> {
                     built.python_version
                 ));
                 self.say(DEPLOY).await?;
-                return Ok(Some(Ok(built)));
+                return Ok(Environment::Ready(built));
             }
             Err(EnvironmentError::Refused(details)) => Failure {
                 details: details.clone(),
@@ -67,21 +129,7 @@ impl Step<'_> {
                 .into());
             }
         };
-        Ok(Some(Err(failure)))
-    }
-
-    /// Returns when the endpoint has a newer spec than the one at hand.
-    async fn overtaken(&self) -> Result<()> {
-        let follower = self.app.inner.endpoints.follow(self.endpoint.id);
-        loop {
-            let mut session = self.app.store().read().await?;
-            let newest = session.endpoint_generation(&self.endpoint.id).await?;
-            drop(session);
-            if newest != Some(self.endpoint.generation) {
-                return Ok(());
-            }
-            follower.woken().await;
-        }
+        Ok(Environment::Failed(failure))
     }
 
     /// Names the step on the open operations, for clients that poll.

@@ -6,6 +6,7 @@ use wharf_core::{clock::Clock, environment::BuildLog, operation::OperationId};
 use wharf_store::OperationLogs;
 
 /// Writes to the logs of the operations that were open when it was made.
+#[derive(Clone)]
 pub(crate) struct OperationLog {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) logs: OperationLogs,

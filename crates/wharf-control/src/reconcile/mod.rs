@@ -7,18 +7,24 @@
 //!
 //! - [`wake`]: which keys are due, and the loop over them
 //! - [`compute`]: attach, detach; [`endpoint`]: replicas and route, after their
-//!   [`environment`]
+//!   [`environment`]; [`removal`]: revisions that go
 //! - [`decide`]: the pure decision of an endpoint's next step
-//! - [`patience`]: how long something has been waited for
+//! - [`background`]: builds and removals, which no step waits for
+//! - [`patience`]: how long something has been waited for; [`give_up`]: when errors
+//!   end an operation; [`progress`]: what need not be learned twice
 //! - [`fault`]: where tests stop it; [`log`]: lines for whoever waits
 
+mod background;
 mod compute;
 pub(crate) mod decide;
 mod endpoint;
 mod environment;
 mod fault;
+mod give_up;
 mod log;
 mod patience;
+mod progress;
+mod removal;
 mod wake;
 
 use std::time::Duration;
@@ -26,20 +32,26 @@ use std::time::Duration;
 use tokio::sync::{broadcast::error::RecvError, watch};
 use wharf_core::Error;
 
+pub(crate) use background::Background;
 pub(crate) use fault::{FaultPoint, Faults};
 pub(crate) use patience::Patience;
+pub(crate) use progress::Progress;
 pub(crate) use wake::Wake;
 
 use crate::App;
 
 /// How often everything unsettled is looked at again, signal or not.
 const RESYNC: Duration = Duration::from_secs(30);
+/// How long steps and removals may run on after a shutdown was asked for.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// What a step leaves to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum After {
     /// Nothing until the next signal.
     Done,
+    /// Something was begun that wakes the key at its end; how it ends is not known.
+    Begun,
     /// Look again after this time at the latest.
     Again(Duration),
 }
@@ -63,8 +75,19 @@ impl From<wharf_store::StoreError> for StepError {
     }
 }
 
+/// Ends what steps have begun when the reconcilers end, whichever way.
+struct EndWithReconcilers<'a>(&'a App);
+
+impl Drop for EndWithReconcilers<'_> {
+    fn drop(&mut self) {
+        self.0.inner.builds.cancel(|_| true);
+        self.0.inner.removals.cancel(|_| true);
+    }
+}
+
 /// Runs all reconcilers until `shutdown` turns true.
 pub(crate) async fn run(app: &App, shutdown: watch::Receiver<bool>) {
+    let _end = EndWithReconcilers(app);
     let (computes, endpoints) = (&app.inner.computes, &app.inner.endpoints);
     tokio::join!(
         computes.run(shutdown.clone(), |key| {
@@ -78,6 +101,7 @@ pub(crate) async fn run(app: &App, shutdown: watch::Receiver<bool>) {
         resync(app, shutdown.clone()),
         follow_backend(app, shutdown),
     );
+    app.inner.removals.settle(GRACE).await;
 }
 
 /// Wakes everything at the start, and what is unsettled from time to time.

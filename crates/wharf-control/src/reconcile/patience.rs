@@ -16,7 +16,7 @@ use wharf_core::resource::Generation;
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Wait {
-    /// Somebody who is away: the builder, the cluster.
+    /// A step without an error: the builder, the cluster or the store may be away.
     Away,
     /// Replicas of a revision to be ready.
     Rollout,
@@ -36,6 +36,20 @@ impl Patience {
             *begun = (generation, now);
         }
         now.duration_since(begun.1)
+    }
+
+    /// Whether a step of `key` has failed and none has gone well since.
+    #[cfg(test)]
+    pub(crate) fn is_waiting(&self, key: Uuid) -> bool {
+        self.waits().contains_key(&(key, Wait::Away))
+    }
+
+    /// Lets `time` go by for every wait that has begun.
+    #[cfg(test)]
+    pub(crate) fn skip(&self, time: Duration) {
+        for begun in self.waits().values_mut() {
+            begun.1 = begun.1.checked_sub(time).expect("a time before");
+        }
     }
 
     /// A wait is over.

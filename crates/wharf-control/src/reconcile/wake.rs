@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -14,43 +14,20 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{After, StepError};
+use super::{After, GRACE, StepError};
 
 /// Steps under way at once.
 const PARALLEL: usize = 16;
 /// First wait after a step that failed; doubles up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// How long steps may run on after a shutdown was asked for.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// The keys of one kind of resource that want a look.
 #[derive(Default)]
 pub(crate) struct Wake {
     woken: Mutex<HashSet<Uuid>>,
     owners: Mutex<HashMap<Uuid, Uuid>>,
-    followers: Mutex<HashMap<Uuid, Arc<Notify>>>,
     notify: Notify,
-}
-
-/// Tells a step under way that its key was woken again.
-pub(crate) struct Follower<'a> {
-    wake: &'a Wake,
-    key: Uuid,
-    notify: Arc<Notify>,
-}
-
-impl Follower<'_> {
-    /// Returns when the key is woken, also when that was since the last return.
-    pub(crate) async fn woken(&self) {
-        self.notify.notified().await;
-    }
-}
-
-impl Drop for Follower<'_> {
-    fn drop(&mut self) {
-        lock(&self.wake.followers).remove(&self.key);
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -82,11 +59,14 @@ impl Pending {
     /// A step ended: when to look again.
     fn settle(&mut self, key: Uuid, result: Result<After, StepError>, now: Instant) {
         match result {
-            Ok(after) => {
+            // What was begun may fail again: that is no reason to try faster.
+            Ok(After::Begun) => {}
+            Ok(After::Done) => {
                 self.failures.remove(&key);
-                if let After::Again(wait) = after {
-                    self.due.insert(key, now + wait);
-                }
+            }
+            Ok(After::Again(wait)) => {
+                self.failures.remove(&key);
+                self.due.insert(key, now + wait);
             }
             Err(error) => {
                 let failures = self.failures.entry(key).or_default();
@@ -111,21 +91,12 @@ impl Wake {
     /// Asks for a look at `key` soon.
     pub(crate) fn wake(&self, key: Uuid) {
         lock(&self.woken).insert(key);
-        if let Some(follower) = lock(&self.followers).get(&key) {
-            follower.notify_one();
-        }
         self.notify.notify_one();
     }
 
-    /// Follows a key whose step is under way; there is never more than one.
-    pub(crate) fn follow(&self, key: Uuid) -> Follower<'_> {
-        let notify = Arc::new(Notify::new());
-        lock(&self.followers).insert(key, Arc::clone(&notify));
-        Follower {
-            wake: self,
-            key,
-            notify,
-        }
+    #[cfg(test)]
+    pub(crate) fn is_woken(&self, key: Uuid) -> bool {
+        lock(&self.woken).contains(&key)
     }
 
     /// Remembers that what happens to `part` concerns `key`.
@@ -219,7 +190,10 @@ fn ended_step(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    };
 
     use super::*;
 
@@ -230,6 +204,22 @@ mod tests {
         assert!(waits.is_sorted());
         assert_eq!(waits[0].as_millis() / 10, 25);
         assert!(waits.iter().all(|wait| *wait <= LONGEST_WAIT * 5 / 4));
+    }
+
+    #[test]
+    fn what_fails_in_the_background_waits_longer_each_time_too() {
+        let (key, now) = (Uuid::from_u128(1), Instant::now());
+        let mut pending = Pending::default();
+        let mut waits = Vec::new();
+        for _ in 0..3 {
+            pending.settle(key, Ok(After::Begun), now);
+            let error = wharf_core::Error::internal("away");
+            pending.settle(key, Err(error.into()), now);
+            waits.push(pending.due[&key] - now);
+        }
+        assert_eq!(waits[2], waits[0] * 4);
+        pending.settle(key, Ok(After::Done), now);
+        assert!(pending.failures.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

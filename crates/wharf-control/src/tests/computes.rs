@@ -353,9 +353,12 @@ async fn a_delete_during_the_creation_ends_both() {
     assert!(matches!(busy, Error::Conflict { .. }));
     assert!(busy.to_string().contains("is being removed"), "{busy}");
     test.start_reconcilers();
-    for operation in [created.operation, gone] {
-        let ended = test.ended(operation).await;
-        assert_eq!(ended.state, OperationState::Succeeded);
+    // The creation did not come to what it wanted.
+    for (operation, state) in [
+        (created.operation, OperationState::Canceled),
+        (gone, OperationState::Succeeded),
+    ] {
+        assert_eq!(test.ended(operation).await.state, state);
     }
     assert!(!test.provider.has(created.resource.spec.cluster));
     test.provider.set_slow(false);

@@ -301,9 +301,11 @@ async fn a_delete_does_not_wait_for_a_build() {
     }
     let (app, caller, path) = (&test.app, &test.caller, &test.path);
     let deleted = app.endpoint_delete(caller, path, "iris").await.unwrap();
-    for operation in [deleted.unwrap(), written.operation] {
-        let ended = test.ended(operation).await;
-        assert_eq!(ended.state, OperationState::Succeeded);
+    for (operation, state) in [
+        (deleted.unwrap(), OperationState::Succeeded),
+        (written.operation, OperationState::Canceled),
+    ] {
+        assert_eq!(test.ended(operation).await.state, state);
     }
     let missing = app.endpoint_get(caller, path, "iris").await;
     assert!(matches!(missing, Err(Error::NotFound { .. })));

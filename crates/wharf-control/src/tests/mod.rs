@@ -3,11 +3,13 @@
 mod blobs;
 mod computes;
 mod endpoints;
+mod errors;
 mod faults;
 mod how_to;
 mod models;
 mod reads;
 mod story;
+mod waiting;
 
 use wharf_core::{Error, Result};
 

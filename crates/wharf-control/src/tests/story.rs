@@ -199,7 +199,8 @@ impl Told {
                     }
                 }
             };
-            let patience = std::time::Duration::from_secs(20);
+            // Only for a stall: a busy machine syncs its disk slowly.
+            let patience = std::time::Duration::from_secs(60);
             tokio::select! {
                 biased;
                 _ = stopped.wait_for(|stopped| *stopped) => {}
