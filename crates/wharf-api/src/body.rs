@@ -1,13 +1,17 @@
 //! Bodies of requests: counted against a limit while they arrive, and given up
 //! when they come too slowly.
+//!
+//! A body that nobody reads is skipped, within bounds, while its refusal is already
+//! on the way: a client that is still sending would see a broken connection in place
+//! of the answer, and take it for something to try again.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
-use tokio::time::{Instant, timeout_at};
+use hyper::body::{Body as _, Incoming};
+use tokio::time::{Instant, timeout, timeout_at};
 use wharf_core::Error;
 
 use crate::{refusal::Refusal, settings::Limits};
@@ -29,6 +33,8 @@ pub(crate) struct RequestBody {
     window: Duration,
     rate: u64,
     started: Option<Instant>,
+    is_ended: bool,
+    skipped: u64,
 }
 
 impl RequestBody {
@@ -41,6 +47,8 @@ impl RequestBody {
             window: limits.body_window,
             rate: limits.body_rate.max(1),
             started: None,
+            is_ended: false,
+            skipped: limits.skipped_bytes,
         }
     }
 
@@ -70,8 +78,14 @@ impl RequestBody {
                 return Err(Refusal::too_slow());
             };
             match frame {
-                None => return Ok(None),
-                Some(Err(_)) => return Err(Refusal::broken_off()),
+                None => {
+                    self.is_ended = true;
+                    return Ok(None);
+                }
+                Some(Err(_)) => {
+                    self.is_ended = true;
+                    return Err(Refusal::broken_off());
+                }
                 Some(Ok(frame)) => {
                     if let Ok(bytes) = frame.into_data() {
                         return self.counted(bytes).map(Some);
@@ -130,5 +144,32 @@ impl RequestBody {
             whole.extend_from_slice(&bytes);
         }
         Ok(whole.freeze())
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        let source = mem::replace(&mut self.source, Source::Memory(None));
+        let Source::Connection(rest) = source else {
+            return;
+        };
+        let is_ended = self.is_ended || rest.is_end_stream();
+        // Whoever sends that much, or is slower than that, may miss the answer.
+        let is_short = rest.size_hint().lower() <= self.skipped;
+        if let (false, true, Ok(runtime)) =
+            (is_ended, is_short, tokio::runtime::Handle::try_current())
+        {
+            runtime.spawn(timeout(self.window, skip(rest, self.skipped)));
+        }
+    }
+}
+
+async fn skip(mut rest: Incoming, mut bytes: u64) {
+    while let Some(Ok(frame)) = rest.frame().await {
+        let length = frame.data_ref().map_or(0, Bytes::len) as u64;
+        match bytes.checked_sub(length) {
+            Some(left) => bytes = left,
+            None => return,
+        }
     }
 }

@@ -68,6 +68,8 @@ impl Api {
 
     async fn route(&self, parts: Parts, body: Source, is_blob: bool) -> (Surface, Answered) {
         let settings = &self.settings;
+        // First of all, so that no refusal drops it unread.
+        let body = RequestBody::new(body, &settings.limits);
         let path = parts.uri.path();
         if let Err(refusal) = check_head(&parts, &settings.limits) {
             return (surface_of(path, is_blob), Err(refusal));
@@ -79,7 +81,7 @@ impl Api {
         };
         let route = found.end;
         let call = Call {
-            body: RequestBody::new(body, &settings.limits),
+            body,
             settings: Arc::clone(settings),
             parts,
             captures: found.captures,

@@ -19,6 +19,8 @@ pub struct ApiSettings {
 pub struct Limits {
     /// Connections at once; a further one is closed without an answer.
     pub connections: usize,
+    /// Connections at once from one address. Many scripts of one machine share one.
+    pub connections_per_address: usize,
     /// Time to finish the TLS handshake.
     pub handshake: Duration,
     /// Time to send the head of a request; also how long a connection may idle.
@@ -39,8 +41,13 @@ pub struct Limits {
     pub body_window: Duration,
     /// Bytes a second that a body must bring.
     pub body_rate: u64,
+    /// Bytes of a refused body that are still read, so that a client which sends
+    /// before it reads gets to see the refusal.
+    pub skipped_bytes: u64,
     /// How deep the JSON of a body may nest.
     pub json_depth: usize,
+    /// How long a client may take nothing of an answer that waits for it.
+    pub write_stall: Duration,
     /// Streams at once on one HTTP/2 connection.
     pub streams: u32,
     /// HTTP/2 streams that a client opened and reset before they were accepted.
@@ -55,6 +62,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1_000,
+            connections_per_address: 500,
             handshake: Duration::from_secs(10),
             head_time: Duration::from_secs(10),
             headers: 100,
@@ -65,7 +73,9 @@ impl Default for Limits {
             resource_bytes: 1024 * 1024,
             body_window: Duration::from_secs(30),
             body_rate: 1024,
+            skipped_bytes: 128 * 1024 * 1024,
             json_depth: 64,
+            write_stall: Duration::from_secs(30),
             streams: 100,
             pending_resets: 20,
             local_resets: 1_024,

@@ -20,16 +20,16 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use wharf_api::{Api, ApiSettings, Limits};
 use wharf_control::testing::TestApp;
 
-struct Server {
-    _test: TestApp,
-    address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) test: TestApp,
+    pub(crate) address: SocketAddr,
     certificate: CertificateDer<'static>,
     shutdown: watch::Sender<bool>,
     serving: JoinHandle<()>,
 }
 
 impl Server {
-    async fn start(limits: Limits) -> Self {
+    pub(crate) async fn start(limits: Limits) -> Self {
         let test = TestApp::new().await;
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
         let made = made.expect("a certificate");
@@ -52,7 +52,7 @@ impl Server {
         let (shutdown, stopped) = watch::channel(false);
         let serving = tokio::spawn(api.serve(listener, Arc::new(tls), stopped));
         Self {
-            _test: test,
+            test,
             address,
             certificate,
             shutdown,
@@ -60,7 +60,7 @@ impl Server {
         }
     }
 
-    async fn connect(&self, protocols: &[&str]) -> TlsStream<TcpStream> {
+    pub(crate) async fn connect(&self, protocols: &[&str]) -> TlsStream<TcpStream> {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).expect("a root");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -3,14 +3,17 @@
 //! - [`surface`], [`client`]: ask as a client does; [`snapshot`]: keeps answers
 //! - [`coverage`]: walks the route table
 //! - surfaces: [`sign_in`], [`arm`], [`v1`], [`blob`]
-//! - what is refused: [`bad_input`]; real connections with TLS: [`listen`]
+//! - what is refused: [`bad_input`]; real connections with TLS: [`listen`],
+//!   [`refused_body`]
 
 mod arm;
 mod bad_input;
 mod blob;
 mod client;
+mod connections;
 mod coverage;
 mod listen;
+mod refused_body;
 mod sign_in;
 mod snapshot;
 mod surface;
