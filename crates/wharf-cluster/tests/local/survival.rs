@@ -150,6 +150,7 @@ async fn after_a_reboot_files_are_made_again() {
     let seen = wait_ready(&first, &workload.key, 1).await;
     drop(first);
     kill_group(process(&seen, 0));
+    eventually(|| group(process(&seen, 0)).is_empty()).await;
     let folder = scene.folder(&workload.key);
     fs::write(folder.join("staged.json"), r#"{"boot":"another"}"#).expect("another boot");
     let script = folder.join("app/score.py");
