@@ -11,6 +11,8 @@ pub const LONGEST_REFERENCE: usize = 1_024;
 pub const LONGEST_LOCATION: usize = 128;
 /// Most tags or properties of a model or a service.
 pub const MOST_LABELS: usize = 100;
+/// Most bytes of the names and values of all tags, or of all properties, together.
+pub const LARGEST_LABELS: usize = 64 * 1_024;
 /// Most artifacts or prefixes of an asset.
 pub const MOST_ASSET_ARTIFACTS: usize = 1_000;
 /// Most datasets that a model names.
@@ -21,6 +23,11 @@ pub const MOST_KEPT_OF_MODEL: usize = 64 * 1_024;
 pub const MOST_MODELS: usize = 1_000;
 /// Most files beside the models of a service.
 pub const MOST_CODE_FILES: usize = 1_000;
+/// Most requests that one replica works on at once: each is a process of its own,
+/// and the scorer runs no more of them.
+pub const MOST_CONCURRENCY: u32 = 64;
+/// Most Python processes of a service: replicas times requests at once.
+pub const MOST_PROCESSES: u32 = 1_000;
 /// Most packages and channels of an environment.
 pub const MOST_PACKAGES: usize = 1_000;
 /// Most environment variables of a service.

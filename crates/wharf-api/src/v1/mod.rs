@@ -3,7 +3,8 @@
 //! - [`discovery`]: where the parts are; [`routes`]: what they answer
 //! - files: [`artifacts`], [`assets`]; [`models`]
 //! - [`services`] with [`validate`], [`keys`] and [`operations`]; [`environments`]
-//! - [`place`]: addresses in answers; [`ask`]: what a query asks; [`errors`]
+//! - [`place`]: addresses in answers; [`ask`]: what a query asks; [`gather`]: pages;
+//!   [`errors`]
 
 mod artifacts;
 mod ask;
@@ -11,6 +12,7 @@ mod assets;
 mod discovery;
 mod environments;
 pub(crate) mod errors;
+mod gather;
 mod keys;
 mod models;
 mod operations;

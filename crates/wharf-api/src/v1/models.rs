@@ -9,7 +9,7 @@ use wharf_wire::v1::{
     services,
 };
 
-use super::ask;
+use super::{ask, gather::Gathered};
 use crate::{
     answer::{self, Answered},
     call::Call,
@@ -67,12 +67,16 @@ pub(super) async fn list(call: Call, caller: Caller) -> Answered {
         framework: ask::one(&call, "framework")?,
         latest_only: ask::flag(&call, "latestVersionOnly")?,
     };
-    let listed = call
-        .app()
-        .model_list(&caller, &call.workspace(), &query, &ask::page(&call)?)
-        .await?;
-    let documents = listed.items.iter().map(models::document).collect();
-    let next = listed.next.map(|next| next_link(&call, &next));
+    let (app, path) = (call.app(), call.workspace());
+    let mut gathered = Gathered::new(ask::page(&call)?);
+    while let Some(part) = gathered.part() {
+        let listed = app.model_list(&caller, &path, &query, &part).await?;
+        let items = listed.items.iter();
+        let items = items.map(|model| (model.id.to_string(), models::document(model)));
+        gathered.add(items.collect(), listed.next.is_none());
+    }
+    let (documents, next) = gathered.into_parts();
+    let next = next.map(|next| next_link(&call, &next));
     answer::ok(&services::page(documents, next))
 }
 

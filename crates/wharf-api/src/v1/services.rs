@@ -9,7 +9,7 @@ use wharf_wire::v1::{
     services::{self, ServiceView},
 };
 
-use super::{ask, place};
+use super::{ask, gather::Gathered, place};
 use crate::{
     answer::{self, Answered, Body},
     call::Call,
@@ -39,8 +39,12 @@ async fn view(
     operation: Option<OperationId>,
     expand: bool,
 ) -> Result<Value, Refusal> {
-    let models = call.app().endpoint_models(std::slice::from_ref(endpoint));
-    let models = models.await?.pop().unwrap_or_default();
+    let models = if expand {
+        let models = call.app().endpoint_models(std::slice::from_ref(endpoint));
+        models.await?.pop().unwrap_or_default()
+    } else {
+        Vec::new()
+    };
     let view = ServiceView {
         endpoint,
         scoring_uri: &call.app().scoring_uri(endpoint),
@@ -95,22 +99,19 @@ pub(super) async fn list(call: Call, caller: Caller) -> Answered {
         call.app().workspace_get(&caller, &call.workspace()).await?;
         return answer::ok(&services::page(Vec::new(), None));
     }
-    let listed = call
-        .app()
-        .endpoint_list(&caller, &call.workspace(), &query, &page)
-        .await?;
-    let models = call.app().endpoint_models(&listed.items).await?;
-    let documents = listed.items.iter().zip(&models).map(|(endpoint, models)| {
-        let view = ServiceView {
-            endpoint,
-            scoring_uri: &call.app().scoring_uri(endpoint),
-            models,
-            operation: None,
-        };
-        services::document(&view, expand)
-    });
-    let documents = documents.collect();
-    let next = listed.next.map(|next| next_link(&call, &next));
+    let (app, path) = (call.app(), call.workspace());
+    let mut gathered = Gathered::new(page);
+    while let Some(part) = gathered.part() {
+        let listed = app.endpoint_list(&caller, &path, &query, &part).await?;
+        let mut items = Vec::with_capacity(listed.items.len());
+        for endpoint in &listed.items {
+            let document = view(&call, endpoint, None, expand).await?;
+            items.push((endpoint.name.to_string(), document));
+        }
+        gathered.add(items, listed.next.is_none());
+    }
+    let (documents, next) = gathered.into_parts();
+    let next = next.map(|next| next_link(&call, &next));
     answer::ok(&services::page(documents, next))
 }
 

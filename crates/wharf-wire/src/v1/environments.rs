@@ -3,7 +3,7 @@
 use serde_json::Value;
 use wharf_core::{
     environment::{CondaDependency, CondaSpec, DockerSection, EnvironmentSpec, PythonSection},
-    limits::{MOST_PACKAGES, MOST_VARIABLES},
+    limits::{LONGEST_NAME, LONGEST_REFERENCE, MOST_PACKAGES, MOST_VARIABLES},
 };
 
 use super::fields::Fields;
@@ -24,8 +24,8 @@ fn read(environment: &mut Fields<'_>) -> EnvironmentSpec {
         );
     }
     EnvironmentSpec {
-        name: environment.text("name").unwrap_or_default(),
-        version: environment.text("version"),
+        name: environment.line("name", LONGEST_NAME).unwrap_or_default(),
+        version: environment.line("version", LONGEST_NAME),
         python: python(&mut environment.object("python")),
         docker: docker(&mut environment.object("docker")),
         variables: environment.labels("environmentVariables", MOST_VARIABLES),
@@ -57,7 +57,7 @@ fn python(python: &mut Fields<'_>) -> PythonSection {
     }
     PythonSection {
         user_managed,
-        interpreter_path: python.text("interpreterPath"),
+        interpreter_path: python.line("interpreterPath", LONGEST_REFERENCE),
         conda: conda(&mut python.object("condaDependencies")),
     }
 }
@@ -98,7 +98,7 @@ fn pip_lines(section: &serde_json::Map<String, Value>) -> Option<Vec<String>> {
 
 fn docker(docker: &mut Fields<'_>) -> DockerSection {
     DockerSection {
-        base_image: docker.text("baseImage"),
+        base_image: docker.line("baseImage", LONGEST_REFERENCE),
         base_dockerfile: docker.text("baseDockerfile"),
         has_build_context: docker.raw("buildContext").is_some(),
     }

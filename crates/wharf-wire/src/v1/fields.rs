@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use wharf_core::finding::Finding;
+use wharf_core::{
+    finding::Finding,
+    limits::{LARGEST_LABELS, MOST_LABELS},
+};
 
 /// The members of one object.
 pub(crate) struct Fields<'a> {
@@ -84,6 +87,35 @@ impl<'a> Fields<'a> {
     /// Text.
     pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         self.typed(name, "text", |value| value.as_str().map(str::to_owned))
+    }
+
+    /// Text of at most `most` characters, on one line: a name, or what else is kept
+    /// and shown as it came.
+    pub(crate) fn line(&mut self, name: &str, most: usize) -> Option<String> {
+        let text = self.text(name)?;
+        if text.len() > most && text.chars().count() > most {
+            self.refuse(name, format!("must have at most {most} characters"));
+            return None;
+        }
+        if text.contains(char::is_control) {
+            self.refuse(
+                name,
+                "must not contain line breaks or other control characters",
+            );
+            return None;
+        }
+        Some(text)
+    }
+
+    /// Refuses what is kept when it is larger than `most` bytes as JSON.
+    pub(crate) fn check_kept(&mut self, name: &str, kept: &Map<String, Value>, most: usize) {
+        let bytes = serde_json::to_vec(kept).map_or(usize::MAX, |json| json.len());
+        if bytes > most {
+            self.refuse(
+                name,
+                format!("what is kept of it has {bytes} bytes; at most {most} are allowed"),
+            );
+        }
     }
 
     /// True or false.
@@ -185,6 +217,22 @@ impl<'a> Fields<'a> {
             }
         }
         texts
+    }
+
+    /// Tags or properties, with a bound on all of them together.
+    pub(crate) fn tags(&mut self, name: &str) -> BTreeMap<String, String> {
+        let tags = self.labels(name, MOST_LABELS);
+        let bytes: usize = tags
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        if bytes > LARGEST_LABELS {
+            self.refuse(
+                name,
+                format!("have {bytes} bytes together; at most {LARGEST_LABELS} are allowed"),
+            );
+        }
+        tags
     }
 
     /// At most `most` names with texts. Numbers and booleans become text, as in Azure's own

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use wharf_core::{
     finding::Finding,
-    limits::{MOST_DATASETS, MOST_LABELS},
+    limits::{LONGEST_NAME, LONGEST_REFERENCE, MOST_DATASETS, MOST_KEPT_OF_MODEL},
     model::Model,
 };
 
@@ -69,14 +69,14 @@ fn read_said(fields: &mut Fields<'_>) -> SaidOfModel {
     fields.each("datasets", MOST_DATASETS, |dataset| {
         (dataset.text("name"), dataset.text("id"))
     });
-    for name in [
-        "sampleInputData",
-        "sampleOutputData",
-        "experimentName",
-        "runId",
-        "parentModelId",
+    for (name, most) in [
+        ("sampleInputData", LONGEST_REFERENCE),
+        ("sampleOutputData", LONGEST_REFERENCE),
+        ("experimentName", LONGEST_NAME),
+        ("runId", LONGEST_NAME),
+        ("parentModelId", LONGEST_REFERENCE),
     ] {
-        fields.text(name);
+        fields.line(name, most);
     }
     fields.object("resourceRequirements");
     let extra = EXTRA.iter().filter_map(|name| {
@@ -84,10 +84,11 @@ fn read_said(fields: &mut Fields<'_>) -> SaidOfModel {
         Some(((*name).to_owned(), value.clone()))
     });
     let extra = extra.collect();
+    fields.check_kept("resourceRequirements", &extra, MOST_KEPT_OF_MODEL);
     SaidOfModel {
         description: fields.text("description"),
-        tags: fields.labels("kvTags", MOST_LABELS),
-        properties: fields.labels("properties", MOST_LABELS),
+        tags: fields.tags("kvTags"),
+        properties: fields.tags("properties"),
         extra,
     }
 }
@@ -102,10 +103,10 @@ pub fn read(body: &Value) -> Result<NewModel, Vec<Finding>> {
     let model = NewModel {
         name: fields.text("name").unwrap_or_default(),
         url: fields.text("url").unwrap_or_default(),
-        mime_type: fields.text("mimeType"),
+        mime_type: fields.line("mimeType", LONGEST_NAME),
         unpack: fields.flag("unpack").unwrap_or(false),
         framework: fields.text("framework"),
-        framework_version: fields.text("frameworkVersion"),
+        framework_version: fields.line("frameworkVersion", LONGEST_NAME),
         said: read_said(&mut fields),
     };
     if model.framework_version.is_some() && model.framework.is_none() {
@@ -280,6 +281,37 @@ mod tests {
         ] {
             assert!(fields.contains(&field), "{field}");
         }
+    }
+
+    #[test]
+    fn what_is_only_kept_has_limits() {
+        let line = "x".repeat(2_000);
+        let large = "x".repeat(100_000);
+        let findings = read(&json!({
+            "name": "iris", "url": "aml://asset/7", "mimeType": line, "framework": "Custom",
+            "frameworkVersion": line, "experimentName": line, "runId": "a\u{0}",
+            "parentModelId": line, "sampleInputData": line, "sampleOutputData": line,
+            "resourceRequirements": {"cpu": large}, "kvTags": {"a": large},
+            "properties": {"a": large},
+        }))
+        .expect_err("refused");
+        let mut fields: Vec<_> = findings.iter().map(|it| it.field.as_str()).collect();
+        fields.sort_unstable();
+        assert_eq!(
+            fields,
+            [
+                "experimentName",
+                "frameworkVersion",
+                "kvTags",
+                "mimeType",
+                "parentModelId",
+                "properties",
+                "resourceRequirements",
+                "runId",
+                "sampleInputData",
+                "sampleOutputData",
+            ]
+        );
     }
 
     #[test]

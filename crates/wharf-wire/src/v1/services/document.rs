@@ -33,6 +33,9 @@ pub struct ServiceView<'a> {
 /// The service. Without `expand`, models and environment are left out.
 pub fn document(view: &ServiceView<'_>, expand: bool) -> Value {
     let endpoint = view.endpoint;
+    // Without an address the SDK says at once why there is none; with one it asks
+    // for a minute and then tells of a 503.
+    let scoring_uri = (!endpoint.is_stillborn()).then_some(view.scoring_uri);
     let mut document = json!({
         "id": endpoint.name.as_str(),
         "name": endpoint.name.as_str(),
@@ -42,7 +45,7 @@ pub fn document(view: &ServiceView<'_>, expand: bool) -> Value {
         "createdTime": time::text(endpoint.created_at),
         "updatedTime": time::text(endpoint.modified_at),
         "createdBy": {"userName": endpoint.created_by},
-        "scoringUri": view.scoring_uri,
+        "scoringUri": scoring_uri,
         "deploymentStatus": deployment_status(endpoint),
     });
     merge(&mut document, settings(endpoint));

@@ -9,7 +9,10 @@ use wharf_core::{
     },
     environment::EnvironmentSpec,
     finding::Finding,
-    limits::{MOST_CODE_FILES, MOST_LABELS, MOST_MODELS},
+    limits::{
+        LONGEST_LOCATION, LONGEST_NAME, LONGEST_REFERENCE, MOST_CODE_FILES, MOST_KEPT_OF_SERVICE,
+        MOST_MODELS,
+    },
     quote::Quoted,
 };
 
@@ -81,14 +84,16 @@ pub(super) fn read_settings(fields: &mut Fields<'_>) -> EndpointRequest {
     };
     fields.flag("appInsightsEnabled");
     fields.flag("storageInitEnabled");
-    fields.text("location");
+    fields.line("location", LONGEST_LOCATION);
     let mut collection = fields.object("dataCollection");
     collection.flag("storageEnabled");
     collection.flag("eventHubEnabled");
+    let document = kept(fields);
+    fields.check_kept("environmentImageRequest", &document, MOST_KEPT_OF_SERVICE);
     EndpointRequest {
         description: fields.text("description"),
-        tags: fields.labels("kvTags", MOST_LABELS),
-        properties: fields.labels("properties", MOST_LABELS),
+        tags: fields.tags("kvTags"),
+        properties: fields.tags("properties"),
         is_key_auth_enabled: fields.flag("authEnabled"),
         is_token_auth_enabled: fields.flag("aadAuthEnabled"),
         replicas: fields.whole("numReplicas"),
@@ -103,7 +108,7 @@ pub(super) fn read_settings(fields: &mut Fields<'_>) -> EndpointRequest {
         code: image.code,
         driver: image.driver,
         environment: image.environment,
-        document: kept(fields),
+        document,
         ..EndpointRequest::default()
     }
 }
@@ -180,6 +185,7 @@ fn read_image(image: &mut Fields<'_>) -> Image {
         let name = asset.text("id").unwrap_or_default();
         let url = asset.text("url").unwrap_or_default();
         let unpack = asset.flag("unpack").unwrap_or(false);
+        asset.line("mimeType", LONGEST_NAME);
         let artifact = url.strip_prefix(ARTIFACT_URL);
         if artifact.is_none() {
             asset.refuse(
@@ -202,7 +208,9 @@ fn read_image(image: &mut Fields<'_>) -> Image {
         models,
         code,
         // The template's placeholder stands for "none".
-        driver: image.text("driverProgram").filter(|name| name != "driver"),
+        driver: image
+            .line("driverProgram", LONGEST_REFERENCE)
+            .filter(|name| name != "driver"),
         environment,
     }
 }

@@ -480,6 +480,7 @@ fn a_refusal_is_short_whatever_was_sent() {
     assert_eq!(
         fields,
         [
+            "environmentImageRequest",
             "environmentImageRequest.assets",
             "environmentImageRequest.driverProgram",
             "environmentImageRequest.environment.python.condaDependencies.dependencies",
@@ -490,4 +491,55 @@ fn a_refusal_is_short_whatever_was_sent() {
     for finding in &findings {
         assert!(finding.to_string().len() < 400, "{finding}");
     }
+}
+
+#[test]
+fn what_is_only_kept_has_limits() {
+    let mut body = create_body();
+    let line = "x".repeat(2_000);
+    body["location"] = line.as_str().into();
+    let image = &mut body["environmentImageRequest"];
+    image["assets"][0]["mimeType"] = line.as_str().into();
+    image["anything"] = "x".repeat(2_000_000).into();
+    let environment = &mut image["environment"];
+    environment["name"] = line.as_str().into();
+    environment["version"] = "a\nb".into();
+    environment["python"]["interpreterPath"] = line.as_str().into();
+    environment["docker"]["baseImage"] = line.as_str().into();
+    let findings = read(&body).expect_err("refused");
+    let mut fields: Vec<_> = findings.iter().map(|it| it.field.as_str()).collect();
+    fields.sort_unstable();
+    assert_eq!(
+        fields,
+        [
+            "environmentImageRequest",
+            "environmentImageRequest.assets[0].mimeType",
+            "environmentImageRequest.environment.docker.baseImage",
+            "environmentImageRequest.environment.name",
+            "environmentImageRequest.environment.python.interpreterPath",
+            "environmentImageRequest.environment.version",
+            "location",
+        ]
+    );
+}
+
+#[test]
+fn a_service_that_never_served_has_no_address() {
+    let mut endpoint = endpoint();
+    let id = endpoint.spec.deployments[0].id;
+    let failed = DeploymentStatus {
+        state: DeploymentState::Failed,
+        ..DeploymentStatus::default()
+    };
+    assert!(shown(&endpoint, true)["scoringUri"].is_string(), "on its way");
+    endpoint.status.deployments.insert(id, failed.clone());
+    let document = shown(&endpoint, true);
+    assert_eq!(document.get("scoringUri"), Some(&Value::Null));
+    // A failed update leaves what serves.
+    let served = DeploymentStatus {
+        serving: Some(target(&endpoint)),
+        ..failed
+    };
+    endpoint.status.deployments.insert(id, served);
+    assert!(shown(&endpoint, true)["scoringUri"].is_string());
 }
