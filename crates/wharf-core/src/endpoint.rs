@@ -120,4 +120,11 @@ impl Endpoint {
         .find(|state| states.contains(state))
         .unwrap_or(DeploymentState::Healthy)
     }
+
+    /// Whether it failed before any deployment of it got traffic, so that there is
+    /// nothing to score.
+    pub fn is_stillborn(&self) -> bool {
+        let mut deployments = self.status.deployments.values();
+        self.state() == DeploymentState::Failed && deployments.all(|it| it.serving.is_none())
+    }
 }

@@ -6,11 +6,15 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use wharf_core::{
-    deployment::{DeploymentSpec, Liveness, Resources, Template},
+    deployment::{
+        DeploymentSpec, DeploymentState, DeploymentStatus, Liveness, Resources, Template,
+        WorkloadKey,
+    },
     endpoint::{Authentication, Endpoint, EndpointSpec, EndpointStatus},
     environment::EnvironmentSpec,
     finding::Finding,
     resource::{Failure, Generation, Observed},
+    route::RouteTarget,
     scaling::{Autoscale, Scaling},
 };
 
@@ -531,13 +535,28 @@ fn a_service_that_never_served_has_no_address() {
         state: DeploymentState::Failed,
         ..DeploymentStatus::default()
     };
-    assert!(shown(&endpoint, true)["scoringUri"].is_string(), "on its way");
+    assert!(
+        shown(&endpoint, true)["scoringUri"].is_string(),
+        "on its way"
+    );
     endpoint.status.deployments.insert(id, failed.clone());
     let document = shown(&endpoint, true);
     assert_eq!(document.get("scoringUri"), Some(&Value::Null));
     // A failed update leaves what serves.
+    let deployment = &endpoint.spec.deployments[0];
+    let target = RouteTarget {
+        workload: WorkloadKey {
+            deployment: id,
+            revision: deployment.template.revision(),
+        },
+        weight: deployment.weight,
+        concurrency: 1,
+        scoring_timeout: deployment.template.scoring_timeout,
+        max_wait: deployment.max_wait,
+        scaling: deployment.scaling,
+    };
     let served = DeploymentStatus {
-        serving: Some(target(&endpoint)),
+        serving: Some(target),
         ..failed
     };
     endpoint.status.deployments.insert(id, served);
