@@ -477,3 +477,32 @@ async fn another_workspace_sees_no_endpoint() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_name_of_another_workspace_is_refused() {
+    let (mut test, request) = ready().await;
+    create(&test, request.clone()).await.unwrap();
+    let other = test.add_workspace("other").await;
+    test.path = other.clone();
+    test.upload_script().await;
+    let (app, caller) = (&test.app, &test.caller);
+    let compute = ComputeRequest::default();
+    app.compute_put(caller, &other, "aks2", compute)
+        .await
+        .unwrap();
+    let again = endpoint_request("iris", "aks2", &[]);
+    for refused in [
+        app.endpoint_name_check(caller, &other, "iris").await,
+        app.endpoint_check(caller, &other, &again, false).await,
+        app.endpoint_create(caller, &other, again.clone())
+            .await
+            .map(|_| ()),
+    ] {
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, Error::Conflict { .. }), "{refused}");
+        assert!(
+            refused.to_string().contains("another workspace"),
+            "{refused}"
+        );
+    }
+}
