@@ -18,7 +18,7 @@ use wharf_core::{
 
 use crate::{
     App, Written,
-    places::{find_group, find_subscription},
+    places::{Scope, find_group},
 };
 
 /// A PUT of a managed cluster, parsed but not checked.
@@ -296,18 +296,9 @@ impl App {
         group: Option<&str>,
     ) -> Result<Vec<ManagedCluster>> {
         let mut session = self.store().read().await?;
-        let subscription_id = match group {
-            Some(group) => {
-                find_group(&mut session, subscription, group)
-                    .await?
-                    .subscription
-            }
-            None => find_subscription(&mut session, subscription).await?.id,
-        };
-        let mut clusters = session.managed_cluster_list(&subscription_id).await?;
-        if let Some(group) = group {
-            clusters.retain(|cluster| cluster.group.eq_ignore_ascii_case(group));
-        }
+        let scope = Scope::find(&mut session, subscription, group).await?;
+        let mut clusters = session.managed_cluster_list(&scope.subscription).await?;
+        clusters.retain(|cluster| scope.has(&cluster.group));
         Ok(clusters)
     }
 }

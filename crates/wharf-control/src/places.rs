@@ -51,6 +51,36 @@ fn subscription_id(text: &str) -> Result<Uuid> {
         .map_err(|_| Error::not_found(Kind::Subscription, text))
 }
 
+/// What a list is asked of: a subscription, or one group of it.
+pub(crate) struct Scope<'a> {
+    pub(crate) subscription: Uuid,
+    group: Option<&'a str>,
+}
+
+impl<'a> Scope<'a> {
+    /// Finds both, or names the one that is not there.
+    pub(crate) async fn find(
+        session: &mut Session,
+        subscription: &str,
+        group: Option<&'a str>,
+    ) -> Result<Self> {
+        let subscription = match group {
+            Some(group) => find_group(session, subscription, group).await?.subscription,
+            None => find_subscription(session, subscription).await?.id,
+        };
+        Ok(Self {
+            subscription,
+            group,
+        })
+    }
+
+    /// Whether something in resource group `group` is asked for.
+    pub(crate) fn has(&self, group: &str) -> bool {
+        self.group
+            .is_none_or(|wanted| wanted.eq_ignore_ascii_case(group))
+    }
+}
+
 impl App {
     /// The tenant's id.
     pub fn tenant(&self) -> Uuid {
@@ -129,18 +159,9 @@ impl App {
         group: Option<&str>,
     ) -> Result<Vec<Workspace>> {
         let mut session = self.store().read().await?;
-        let subscription_id = match group {
-            Some(group) => {
-                find_group(&mut session, subscription, group)
-                    .await?
-                    .subscription
-            }
-            None => find_subscription(&mut session, subscription).await?.id,
-        };
-        let mut workspaces = session.workspace_list(&subscription_id).await?;
-        if let Some(group) = group {
-            workspaces.retain(|workspace| workspace.group.eq_ignore_ascii_case(group));
-        }
+        let scope = Scope::find(&mut session, subscription, group).await?;
+        let mut workspaces = session.workspace_list(&scope.subscription).await?;
+        workspaces.retain(|workspace| scope.has(&workspace.group));
         Ok(workspaces)
     }
 }

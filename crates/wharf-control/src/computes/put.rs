@@ -1,13 +1,11 @@
-//! Computes: create, attach, update, read, delete, detach.
-
-use std::sync::Arc;
+//! A PUT of a compute: what it asks for, checked as a whole, and the rows it writes.
 
 use jiff::Timestamp;
 use uuid::Uuid;
 use wharf_core::{
     Error, Kind, Result,
     compute::{
-        CheckedCompute, Compute, ComputeRequest, ComputeSpec, DEFAULT_AGENT_COUNT, Origin, Removal,
+        CheckedCompute, Compute, ComputeRequest, ComputeSpec, DEFAULT_AGENT_COUNT, Origin,
         check_cores,
     },
     finding::Finding,
@@ -17,24 +15,16 @@ use wharf_core::{
     resource::{Generation, Observed},
     resource_id::ResourceId,
     vm_size,
-    workspace::{Caller, Workspace, WorkspacePath},
+    workspace::Workspace,
 };
 use wharf_store::{Session, Txn};
 
-use crate::{
-    App, Listed, Page, Written, bootstrap::local_cluster_spec, cache::ReadCache,
-    places::find_workspace,
-};
+use crate::{Written, bootstrap::local_cluster_spec};
 
 const INNER: &str = "properties.properties.";
 
-type Found = (Workspace, Compute);
-
-/// Computes as they were last read: what polling clients ask for most.
-pub(crate) type ComputeReads = ReadCache<(WorkspacePath, String), Found>;
-
 /// A PUT under way: the request with everything that was found for it.
-struct Put {
+pub(super) struct Put {
     workspace: Workspace,
     name: String,
     request: ComputeRequest,
@@ -43,7 +33,12 @@ struct Put {
 }
 
 impl Put {
-    fn new(workspace: Workspace, name: String, request: ComputeRequest, now: Timestamp) -> Self {
+    pub(super) fn new(
+        workspace: Workspace,
+        name: String,
+        request: ComputeRequest,
+        now: Timestamp,
+    ) -> Self {
         Self {
             workspace,
             name,
@@ -86,7 +81,7 @@ impl Put {
         }
     }
 
-    async fn write(mut self, txn: &mut Txn) -> Result<Written<Compute>> {
+    pub(super) async fn write(mut self, txn: &mut Txn) -> Result<Written<Compute>> {
         let checked = self.request.check(&mut self.findings);
         if let Some(known) = txn.compute_get(&self.workspace.id, &self.name).await? {
             return self.update(txn, known, checked).await;
@@ -398,181 +393,10 @@ impl Put {
     }
 }
 
-fn going(compute: &Compute) -> Error {
+pub(super) fn going(compute: &Compute) -> Error {
     Error::conflict(
         Kind::Compute,
         compute.name.as_str(),
         "is being removed; wait until it is gone",
     )
-}
-
-impl App {
-    /// Creates, attaches or updates the compute `name`.
-    ///
-    /// # Errors
-    /// [`wharf_core::Error::Invalid`] with every broken rule,
-    /// [`wharf_core::Error::Conflict`] when the name or the cluster is taken or the
-    /// compute is going.
-    pub async fn compute_put(
-        &self,
-        _caller: &Caller,
-        path: &WorkspacePath,
-        name: &str,
-        request: ComputeRequest,
-    ) -> Result<Written<Compute>> {
-        let (path, name, now) = (path.clone(), name.to_owned(), self.now());
-        self.write_then(
-            move |txn| {
-                Box::pin(async move {
-                    let workspace = find_workspace(txn, &path).await?;
-                    Put::new(workspace, name, request, now).write(txn).await
-                })
-            },
-            |app, written| app.inner.computes.wake(written.resource.id),
-        )
-        .await
-    }
-
-    /// One compute with its workspace.
-    ///
-    /// # Errors
-    /// [`wharf_core::Error::NotFound`].
-    pub async fn compute_get(
-        &self,
-        _caller: &Caller,
-        path: &WorkspacePath,
-        name: &str,
-    ) -> Result<(Workspace, Compute)> {
-        let version = self.store().version();
-        let key = (path.clone(), name.to_owned());
-        if let Some(version) = version
-            && let Some(known) = self.inner.compute_reads.get(version, &key)
-        {
-            return Ok(Found::clone(&known));
-        }
-        let mut session = self.store().read().await?;
-        let found = find_compute(&mut session, path, name).await?;
-        if let Some(version) = version {
-            let known = Arc::new(found.clone());
-            self.inner.compute_reads.put(version, key, known);
-        }
-        Ok(found)
-    }
-
-    /// The computes of a workspace, by name.
-    ///
-    /// # Errors
-    /// [`wharf_core::Error::NotFound`] for the workspace.
-    pub async fn compute_list(
-        &self,
-        _caller: &Caller,
-        path: &WorkspacePath,
-        page: &Page,
-    ) -> Result<Listed<Compute>> {
-        let mut session = self.store().read().await?;
-        let workspace = find_workspace(&mut session, path).await?;
-        let found = session
-            .compute_list(&workspace.id, page.after.as_deref(), page.look_ahead())
-            .await?;
-        Ok(page.listed(found, |compute| compute.name.key()))
-    }
-
-    /// Deletes or detaches. `None` when there is no such compute (ARM answers 204).
-    ///
-    /// # Errors
-    /// [`wharf_core::Error::Conflict`] when an attached compute is to be deleted, or
-    /// services still run on it (they are named).
-    pub async fn compute_remove(
-        &self,
-        _caller: &Caller,
-        path: &WorkspacePath,
-        name: &str,
-        removal: Removal,
-    ) -> Result<Option<OperationId>> {
-        let (path, name, now) = (path.clone(), name.to_owned(), self.now());
-        let removed = self
-            .write_then(
-                move |txn| Box::pin(async move { remove(txn, &path, &name, removal, now).await }),
-                |app, removed| {
-                    if let Some((compute, _)) = removed {
-                        app.inner.computes.wake(*compute);
-                    }
-                },
-            )
-            .await?;
-        Ok(removed.map(|(_, operation)| operation))
-    }
-}
-
-pub(crate) async fn find_compute(
-    session: &mut Session,
-    path: &WorkspacePath,
-    name: &str,
-) -> Result<(Workspace, Compute)> {
-    let workspace = find_workspace(session, path).await?;
-    match session.compute_get(&workspace.id, name).await? {
-        Some(compute) => Ok((workspace, compute)),
-        None => Err(Error::not_found(Kind::Compute, name)),
-    }
-}
-
-async fn remove(
-    txn: &mut Txn,
-    path: &WorkspacePath,
-    name: &str,
-    removal: Removal,
-    now: Timestamp,
-) -> Result<Option<(Uuid, OperationId)>> {
-    let workspace = find_workspace(txn, path).await?;
-    let Some(compute) = txn.compute_get(&workspace.id, name).await? else {
-        return Ok(None);
-    };
-    let conflict = |why: String| Error::conflict(Kind::Compute, compute.name.as_str(), why);
-    // A removal that was given up is begun again.
-    let is_under_way = !compute.observed.has_ended(compute.generation);
-    if let Some(asked) = compute.spec.removal
-        && (is_under_way || asked != removal)
-    {
-        // Asking again for the same is answered with the operation under way.
-        let under_way = txn.operation_at(&compute.id, compute.generation).await?;
-        return match under_way {
-            Some(operation) if asked == removal => Ok(Some((compute.id, operation))),
-            _ => Err(going(&compute)),
-        };
-    }
-    if removal == Removal::Delete && compute.spec.origin == Origin::Attached {
-        return Err(conflict(
-            "was attached, so it cannot be deleted; detach it, which leaves its cluster alone"
-                .to_owned(),
-        ));
-    }
-    let services = txn.endpoint_names_on(&compute.id).await?;
-    if !services.is_empty() {
-        return Err(conflict(format!(
-            "services still run on it: {}; delete them first",
-            services.join(", ")
-        )));
-    }
-    let spec = ComputeSpec {
-        removal: Some(removal),
-        ..compute.spec
-    };
-    let generation = compute.generation.next();
-    txn.compute_update_spec(&compute.id, generation, &spec, now)
-        .await?;
-    let operation = Operation {
-        id: OperationId::random(),
-        workspace: Some(workspace.id),
-        verb: Verb::Delete,
-        target_kind: TargetKind::Compute,
-        target: compute.id,
-        target_name: compute.name.into(),
-        generation,
-        state: OperationState::InProgress,
-        step: None,
-        created_at: now,
-        ended_at: None,
-    };
-    txn.operation_insert(&operation).await?;
-    Ok(Some((compute.id, operation.id)))
 }
