@@ -159,6 +159,10 @@ pub(crate) fn path_prefix(config: &ReplicaConfig) -> String {
     }
 }
 
+/// A variable that goes on from the scorer to its workers as it is: whoever started
+/// the scorer finds by it whatever scripts leave behind.
+pub(crate) const MARK: &str = "WHARF_REPLICA_MARK";
+
 /// All variables of a worker; later ones win.
 ///
 /// The user's come after the defaults, `AZUREML_MODEL_DIR` included: measured on

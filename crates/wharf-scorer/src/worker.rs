@@ -162,6 +162,7 @@ impl Worker {
             .arg(&plan.library)
             .env_clear()
             .envs(environment::variables(&plan.config, &plan.home))
+            .envs(std::env::var_os(environment::MARK).map(|mark| (environment::MARK, mark)))
             .current_dir(&plan.config.app_root)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::piped())

@@ -17,21 +17,17 @@ use std::{
     io::Write as _,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tempfile::TempDir;
 
-use crate::local::boot_id;
+use crate::{carriers, local::boot_id};
 
 const RECORD: &str = "environment.json";
 /// All programs of a build are started with this variable, which names the work
 /// folder, so that a later server can find those that outlived theirs.
 pub(super) const BUILD_VARIABLE: &str = "WHARF_BUILD_FOLDER";
-/// How often killed processes are looked for, every 10 ms.
-const LAST_BREATHS: usize = 500;
 
 /// What is written of an environment, last of all its files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,40 +186,11 @@ fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
 
 /// Kills the processes of builds that outlived their server, and waits for their end.
 fn end_builds(work: &Path) -> io::Result<()> {
-    let mark = format!("{BUILD_VARIABLE}={}", work.display());
-    for _ in 0..LAST_BREATHS {
-        let left = processes_with(mark.as_bytes())?;
-        if left.is_empty() {
-            return Ok(());
-        }
-        for pid in left {
-            // An error means that it has ended meanwhile.
-            let _ = kill_process(pid, Signal::KILL);
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    Err(io::Error::other(
-        "processes of an earlier environment build do not end",
-    ))
-}
-
-/// Processes that were started with the variable `mark`.
-fn processes_with(mark: &[u8]) -> io::Result<Vec<Pid>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc")? {
-        let name = entry?.file_name();
-        let pid = name.to_str().and_then(|it| it.parse().ok());
-        let Some(pid) = pid.and_then(Pid::from_raw) else {
-            continue;
-        };
-        // Processes end while we look, and those of others are not ours to read.
-        let variables = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero()));
-        let is_ours = |all: &Vec<u8>| all.split(|byte| *byte == 0).any(|it| it == mark);
-        if variables.as_ref().is_ok_and(is_ours) {
-            found.push(pid);
-        }
-    }
-    Ok(found)
+    let ended = carriers::end(BUILD_VARIABLE, |value| value == work);
+    ended.map_err(|error| {
+        let text = format!("processes of an earlier environment build: {error}");
+        io::Error::new(error.kind(), text)
+    })
 }
 
 /// Bytes of all files below `folder`.

@@ -64,6 +64,8 @@ enum Source {
 /// Takes over everything under `shared.root`.
 pub(super) fn adopt(shared: &Arc<Shared>, content: &dyn ContentSource) -> io::Result<Adopted> {
     let mut scorers = scorers(&shared.root)?;
+    // Before any replica is started again.
+    process::kill_left_behind(&shared.root, scorers.values());
     let mut adopted = Adopted {
         workloads: Vec::new(),
         unknown: BTreeSet::new(),
@@ -130,7 +132,7 @@ pub(super) async fn clear(shared: &Shared, key: &WorkloadKey) -> io::Result<()> 
         let identity = read_json::<Identity>(&config).ok().flatten();
         let drain = identity.and_then(|it| it.drain_ms);
         let drain = drain.map_or(LONG_ENOUGH, Duration::from_millis);
-        if let Some(process) = Process::adopt(found.pid, found.start_time) {
+        if let Some(process) = Process::adopt(&found, &shared.strays) {
             ends.spawn(process.stop(drain + GRACE));
         }
     }
@@ -153,8 +155,8 @@ fn split(scorers: &mut Scorers, path: &Path) -> Scorers {
 fn kill_orphans(scorers: &Scorers) {
     for scorer in scorers.values() {
         tracing::warn!(pid = scorer.pid, config = %scorer.config.display(), "killing an orphan");
-        process::kill_group(scorer.pid);
     }
+    process::kill_orphans(scorers.values());
 }
 
 /// Removes what is no workload, or not a whole one, with its processes first.
@@ -307,13 +309,12 @@ fn look(
 impl Seen {
     fn into_survivor(self, shared: &Shared, folder: &WorkloadFolder) -> Kept {
         let replica = folder.replica(self.index);
-        let process = self
-            .found
-            .and_then(|it| Process::adopt(it.pid, it.start_time));
+        let found = self.found.as_ref();
+        let process = found.and_then(|it| Process::adopt(it, &shared.strays));
         let Some(identity) = self.identity else {
             match process {
                 Some(process) if self.is_damaged => return Kept::Stranger(self.index, process),
-                Some(process) => process::kill_group(process.pid()),
+                Some(_) => process::kill_orphans(found),
                 None => {}
             }
             if let Err(error) = discard(&shared.root, replica.path()) {

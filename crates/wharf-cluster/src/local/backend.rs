@@ -98,6 +98,7 @@ impl LocalBackend {
             root,
             program: settings.scorer_program,
             environment: settings.environment,
+            strays: Arc::default(),
             table: watch::Sender::new(Arc::default()),
             changes: broadcast::Sender::new(CHANGES),
         });

@@ -8,6 +8,7 @@
 //! - [`adoption`]: what a start finds on disk and among the processes
 //! - [`workload`]: how many replicas a workload has
 //! - [`replica`]: the life of one replica, from start to restart to end
+//! - [`strays`]: what a replica left behind
 //! - [`process`], [`probe`], [`config`], [`logs`]: its process, its health, what it
 //!   is told, what it said
 //! - [`stage`], [`archive`]: the application folder
@@ -28,6 +29,7 @@ mod replica;
 mod sockets;
 mod stage;
 mod stored;
+mod strays;
 mod workload;
 
 pub use self::{

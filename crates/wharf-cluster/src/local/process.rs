@@ -2,11 +2,13 @@
 //! by pid and start time, watched whether they are children or were adopted.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,6 +21,8 @@ use tokio::{
     process::{Child, Command},
     time::{sleep, timeout},
 };
+
+use super::strays::{self, Strays};
 
 /// How often a process is looked at where the kernel cannot tell of its end.
 const POLL: Duration = Duration::from_millis(500);
@@ -69,6 +73,9 @@ pub(super) struct Found {
     pub(super) start_time: u64,
     /// Its configuration file, as its command line says.
     pub(super) config: PathBuf,
+    /// What all that it started carries. It is read once: a scorer may end at any
+    /// moment, and then it cannot be asked.
+    pub(super) mark: Option<PathBuf>,
 }
 
 /// Group leaders whose command line names a configuration under `root`: also the
@@ -100,6 +107,7 @@ pub(super) fn find_scorers(root: &Path) -> io::Result<Vec<Found>> {
                     pid,
                     start_time: stat.start_time,
                     config,
+                    mark: strays::mark_of(pid),
                 });
             }
             _ => {}
@@ -122,6 +130,28 @@ pub(super) fn kill_remains(record: &ProcessRecord, boot: &str) {
     let is_strange = stat(record.pid).is_some_and(|it| it.start_time != record.start_time);
     if record.boot == boot && !is_strange {
         kill_group(record.pid);
+    }
+}
+
+/// Kills scorers that belong to nothing, and whatever they started.
+pub(super) fn kill_orphans<'a>(scorers: impl IntoIterator<Item = &'a Found>) {
+    let mut marks = BTreeSet::new();
+    for scorer in scorers {
+        marks.extend(scorer.mark.clone());
+        kill_group(scorer.pid);
+    }
+    if let Err(error) = strays::end(&marks) {
+        tracing::warn!(%error, "processes that orphans left may stay");
+    }
+}
+
+/// Kills what replicas under `root` left whose scorer is gone: all but what the
+/// `scorers` and theirs are.
+pub(super) fn kill_left_behind<'a>(root: &Path, scorers: impl IntoIterator<Item = &'a Found>) {
+    let marks = scorers.into_iter().filter_map(|it| it.mark.clone());
+    let alive = marks.collect();
+    if let Err(error) = strays::end_others(root, &alive) {
+        tracing::warn!(%error, "processes of replicas that are gone may stay");
     }
 }
 
@@ -158,6 +188,9 @@ pub(super) struct Process {
     start_time: u64,
     child: Option<Child>,
     end: Option<AsyncFd<OwnedFd>>,
+    /// What all that it starts carries; `None` in one of an older version.
+    mark: Option<PathBuf>,
+    strays: Arc<Strays>,
 }
 
 impl Process {
@@ -168,7 +201,9 @@ impl Process {
         directory: &Path,
         environment: &[(String, String)],
         output: &File,
+        strays: &Arc<Strays>,
     ) -> io::Result<Self> {
+        let mark = strays::fresh_mark(config.parent().unwrap_or(config));
         let mut command = Command::new(program);
         command
             .arg("scorer")
@@ -176,6 +211,7 @@ impl Process {
             .arg(config)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
+            .env(strays::VARIABLE, &mark)
             .current_dir(directory)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
@@ -192,12 +228,17 @@ impl Process {
             start_time,
             child: Some(child),
             end: watch_end(pid),
+            mark: Some(mark),
+            strays: Arc::clone(strays),
         })
     }
 
     /// Takes over a running process; `None` when it is gone or another one has
     /// its pid.
-    pub(super) fn adopt(pid: i32, start_time: u64) -> Option<Self> {
+    pub(super) fn adopt(found: &Found, strays: &Arc<Strays>) -> Option<Self> {
+        let &Found {
+            pid, start_time, ..
+        } = found;
         // First the descriptor, then the check: the other way round the pid could
         // change hands in between.
         let end = watch_end(pid);
@@ -207,6 +248,8 @@ impl Process {
             start_time,
             child: None,
             end,
+            mark: found.mark.clone(),
+            strays: Arc::clone(strays),
         })
     }
 
@@ -237,7 +280,7 @@ impl Process {
         }
     }
 
-    /// Asks it to end, kills its group after `grace`, and waits for all of it.
+    /// Asks it to end, kills what is left after `grace`, and waits for all of it.
     pub(super) async fn stop(self, grace: Duration) {
         if let Some(pid) = Pid::from_raw(self.pid) {
             let _ = kill_process(pid, Signal::TERM);
@@ -246,8 +289,8 @@ impl Process {
         self.kill().await;
     }
 
-    /// Kills the group and waits for all of it. Says how the leader ended where
-    /// that is known.
+    /// Kills the group, and what left the group, and waits for all of it. Says how the
+    /// leader ended where that is known.
     pub(super) async fn kill(mut self) -> Option<std::process::ExitStatus> {
         // Before the leader is waited for: until then nobody else gets its pid.
         kill_group(self.pid);
@@ -262,6 +305,9 @@ impl Process {
             }
         };
         let _ = timeout(LAST_BREATH, gone).await;
+        if let Some(mark) = self.mark.take() {
+            self.strays.end(mark).await;
+        }
         status
     }
 }

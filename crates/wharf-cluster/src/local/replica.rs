@@ -144,6 +144,7 @@ impl Replica {
             &folder.app(),
             &shared.environment,
             &self.output()?,
+            &shared.strays,
         )?;
         let record = process.record(&shared.boot, self.restarts);
         if let Err(error) = write_json(&self.folder.process(), &record) {

@@ -23,6 +23,7 @@ use super::{
     process::Process,
     replica::Replica,
     sockets,
+    strays::Strays,
 };
 
 /// What all workloads of a backend share.
@@ -32,6 +33,7 @@ pub(super) struct Shared {
     pub(super) boot: String,
     pub(super) program: PathBuf,
     pub(super) environment: Vec<(String, String)>,
+    pub(super) strays: Arc<Strays>,
     pub(super) table: watch::Sender<Arc<ReplicaTable>>,
     pub(super) changes: broadcast::Sender<WorkloadKey>,
 }

@@ -95,7 +95,7 @@ async fn a_failing_init_is_told_and_its_log_stays() {
         format!("{message}\n")
     );
     assert!(
-        log.contains("argv ['scorer'] env ['LC_CTYPE', 'PATH']"),
+        log.contains("argv ['scorer'] env ['LC_CTYPE', 'PATH', 'WHARF_REPLICA_MARK']"),
         "{log}"
     );
     wait_until(&backend, &workload.key, |seen| {

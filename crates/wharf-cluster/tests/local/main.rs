@@ -4,6 +4,7 @@
 mod archives;
 mod lives;
 mod scene;
+mod strays;
 mod survival;
 
 use std::num::NonZeroU32;

@@ -34,6 +34,19 @@ say("starting")
 # A worker in the same group, and a process that its script started: neither may
 # outlive the group.
 subprocess.Popen(["sh", "-c", "sleep 600 & wait"])
+if "DAEMONS" in wishes:
+    # Two that left the group: one is still a child, one has lost its parent.
+    with open(wishes["DAEMONS"], "a", encoding="utf-8") as file:
+        child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+        file.write("%d\n" % child.pid)
+        file.flush()
+        between = os.fork()
+        if between == 0:
+            os.setsid()
+            file.write("%d\n" % subprocess.Popen(["sleep", "600"]).pid)
+            file.flush()
+            os._exit(0)
+        os.waitpid(between, 0)
 if "FAIL" in wishes:
     log("Traceback (most recent call last):")
     log(wishes["FAIL"])

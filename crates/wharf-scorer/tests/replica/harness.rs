@@ -147,6 +147,7 @@ impl Replica {
         let child = Command::new(std::env::current_exe().expect("this binary"))
             .args(["--exact", "process::a_scorer_of_its_own", "--ignored"])
             .env(CONFIG, path)
+            .env("WHARF_REPLICA_MARK", "the replica's")
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null())
             .spawn()

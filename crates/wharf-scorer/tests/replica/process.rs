@@ -102,6 +102,29 @@ async fn what_a_script_starts_stays_in_the_group_of_the_scorer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_script_starts_carries_the_mark_of_its_replica() {
+    let (replica, _scorer) = Replica::start_process(|folder, config| {
+        config["environment_variables"] = serde_json::json!({"WHARF_REPLICA_MARK": "a lie"});
+        let script = "
+import os, subprocess
+def init():
+    global daemon
+    daemon = subprocess.Popen(['sleep', '600'], start_new_session=True)
+def run(data):
+    pids = [os.getpid(), daemon.pid]
+    found = [open('/proc/%d/environ' % pid).read().split(chr(0)) for pid in pids]
+    daemon.kill()
+    return [[it for it in all if it.startswith('WHARF')] for all in found]
+";
+        fs::write(folder.join("app/score.py"), script).expect("written");
+    });
+    replica.wait_ready().await;
+    let mark = r#"["WHARF_REPLICA_MARK=the replica's"]"#;
+    let reply = replica.score("").await;
+    assert_eq!(reply.text(), format!("[{mark}, {mark}]"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sigterm_finishes_what_runs_and_ends_well() {
     let (replica, mut scorer) = start(1);
     replica.wait_ready().await;
