@@ -16,7 +16,7 @@ use crate::error::ScorerError;
 /// Largest configuration file, in bytes.
 const LARGEST: u64 = 4 << 20;
 /// Most Python workers of one replica. Each holds a copy of the model.
-const MOST_WORKERS: u32 = 64;
+pub const MOST_WORKERS: u32 = 64;
 
 /// The configuration of one replica.
 #[derive(Debug, Clone, Deserialize)]

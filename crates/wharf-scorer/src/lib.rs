@@ -38,7 +38,7 @@ mod serve;
 mod state;
 mod worker;
 
-pub use config::{Listen, ReplicaConfig};
+pub use config::{Listen, MOST_WORKERS, ReplicaConfig};
 pub use error::ScorerError;
 pub use serve::{run, run_until};
 pub use state::Phase;

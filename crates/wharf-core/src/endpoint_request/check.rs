@@ -9,7 +9,10 @@ use crate::{
     environment::{CondaDependency, CondaSpec, EnvironmentSpec},
     finding::Finding,
     keys::check_chosen_key,
-    limits::{MOST_CODE_FILES, MOST_LABELS, MOST_MODELS, MOST_PACKAGES, MOST_VARIABLES},
+    limits::{
+        MOST_CODE_FILES, MOST_CONCURRENCY, MOST_LABELS, MOST_MODELS, MOST_PACKAGES, MOST_PROCESSES,
+        MOST_VARIABLES,
+    },
     model::{ModelId, check_relative_path},
     name::{ComputeName, EndpointName, Namespace},
     quote::Quoted,
@@ -30,7 +33,7 @@ const DEFAULT_REFRESH_SECONDS: u32 = 1;
 
 // Our own limits, where Azure documents none.
 const REPLICAS: RangeInclusive<i64> = 1..=1_000;
-const CONCURRENCY: RangeInclusive<i64> = 1..=1_000;
+const CONCURRENCY: RangeInclusive<i64> = 1..=MOST_CONCURRENCY as i64;
 const MAX_WAIT_MS: RangeInclusive<i64> = 1..=600_000;
 const SCORING_TIMEOUT_MS: RangeInclusive<i64> = 1..=3_600_000;
 const SECONDS: RangeInclusive<i64> = 1..=86_400;
@@ -127,6 +130,7 @@ impl EndpointRequest {
             &CONCURRENCY,
             DEFAULT_CONCURRENCY,
         );
+        check_processes(scaling, concurrency, &mut check);
         let max_wait = check.whole(
             "maxQueueWaitMs",
             self.max_wait_ms,
@@ -482,6 +486,26 @@ impl EndpointRequest {
             }
         }
         Some(environment.clone())
+    }
+}
+
+/// Bounds the processes that a service may ever run.
+fn check_processes(scaling: Scaling, concurrency: u32, check: &mut Check<'_>) {
+    let (field, most) = match scaling {
+        Scaling::Fixed(count) => ("numReplicas", count.get()),
+        Scaling::Auto(rules) => ("autoScaler.maxReplicas", rules.max.get()),
+    };
+    let processes = u64::from(most) * u64::from(concurrency);
+    if processes > u64::from(MOST_PROCESSES) {
+        check.refuse(
+            field,
+            format!(
+                "is {most}, which with maxConcurrentRequestsPerContainer {concurrency} makes \
+                 {processes} Python processes; at most {MOST_PROCESSES} are allowed, that is {} \
+                 replicas",
+                MOST_PROCESSES / concurrency.max(1)
+            ),
+        );
     }
 }
 

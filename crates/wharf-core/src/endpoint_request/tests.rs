@@ -163,3 +163,34 @@ fn bounds_of_autoscaling_must_not_cross() {
     };
     assert_eq!(fields(&both), ["numReplicas"]);
 }
+
+#[test]
+fn a_service_has_no_more_processes_than_can_run() {
+    let concurrency = |concurrency| EndpointRequest {
+        concurrency: Some(concurrency),
+        ..request()
+    };
+    assert!(concurrency(64).check(&mut Vec::new()).is_some());
+    for above in [65, 1_000] {
+        assert_eq!(
+            fields(&concurrency(above)),
+            ["maxConcurrentRequestsPerContainer"]
+        );
+    }
+    let fixed = |replicas, concurrency| EndpointRequest {
+        replicas: Some(replicas),
+        concurrency: Some(concurrency),
+        ..request()
+    };
+    assert!(fixed(25, 40).check(&mut Vec::new()).is_some());
+    assert_eq!(fields(&fixed(26, 40)), ["numReplicas"]);
+    let auto = EndpointRequest {
+        autoscale: AutoscaleRequest {
+            max: Some(100),
+            ..AutoscaleRequest::default()
+        },
+        concurrency: Some(11),
+        ..request()
+    };
+    assert_eq!(fields(&auto), ["autoScaler.maxReplicas"]);
+}
