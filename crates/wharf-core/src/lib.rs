@@ -9,11 +9,13 @@
 //! - the nouns: [`workspace`], [`managed_cluster`], [`compute`], [`model`],
 //!   [`environment`], [`endpoint`], [`endpoint_request`], [`deployment`],
 //!   [`kubeconfig`]
+//! - what fits where: [`capacity`]
 //! - what routers read: [`route`], [`keys`], [`scaling`]
 //! - what others implement: [`backend`], [`clock`]
 //! - catalogues: [`vm_size`], [`kubernetes_version`], [`network`], [`limits`]
 
 pub mod backend;
+pub mod capacity;
 pub mod clock;
 pub mod compute;
 pub mod deployment;

@@ -3,9 +3,9 @@
 
 use uuid::Uuid;
 use wharf_core::{
-    Error, Result,
+    Error, Result, capacity,
     compute::Compute,
-    deployment::{CodeFile, DeploymentSpec, PinnedFile, PinnedModel, Resources, Template},
+    deployment::{CodeFile, DeploymentSpec, PinnedFile, PinnedModel, Template},
     endpoint::{Endpoint, EndpointSpec},
     endpoint_request::{CheckedCode, CheckedEndpoint, EndpointRequest},
     environment::{EnvironmentSpec, ModelFramework},
@@ -13,7 +13,6 @@ use wharf_core::{
     model::ModelId,
     quote::Quoted,
     resource::Observed,
-    vm_size,
     workspace::Workspace,
 };
 use wharf_store::Session;
@@ -142,29 +141,6 @@ impl Pin<'_> {
         }))
     }
 
-    /// A replica that fits no node would wait for ever.
-    fn fits_a_node(&mut self, compute: &Compute, resources: &Resources) {
-        let Some(size) = vm_size::find(&compute.spec.vm_size) else {
-            return;
-        };
-        let memory_gb = f64::from(size.memory_mib) / 1024.0;
-        for (name, asked, most, unit) in [
-            ("cpu", resources.cpu, f64::from(size.cores), "cores"),
-            ("memoryInGB", resources.memory_gb, memory_gb, "GB of memory"),
-        ] {
-            if asked > most {
-                self.refuse(
-                    &format!("containerResourceRequirements.{name}"),
-                    format!(
-                        "is {asked}, but a node of compute `{}` ({}) has {most} {unit}: ask for \
-                         less, or take a compute with larger nodes",
-                        compute.name, size.name
-                    ),
-                );
-            }
-        }
-    }
-
     fn entry_script(&mut self, checked: &CheckedEndpoint) {
         let variable = format!("{ENVIRONMENT}.environmentVariables.{ENTRY_SCRIPT}");
         match checked.environment.variables.get(ENTRY_SCRIPT) {
@@ -240,7 +216,13 @@ impl App {
         };
         let compute = pin.compute(checked.compute_name.as_str()).await?;
         if let Some(compute) = &compute {
-            pin.fits_a_node(compute, &checked.resources);
+            capacity::check(
+                compute.name.as_str(),
+                &compute.spec,
+                &checked.resources,
+                checked.scaling,
+                &mut pin.findings,
+            );
         }
         let mut models = Vec::with_capacity(checked.models.len());
         for id in &checked.models {
