@@ -88,6 +88,17 @@ pub fn check_archive(reader: impl Read) -> Result<ArchiveSummary, ArchiveError> 
     walk(reader, |_, _| Ok(()))
 }
 
+/// As [`check_archive`], and tells `each` member's path and whether it is a folder.
+pub(super) fn list_archive(
+    reader: impl Read,
+    mut each: impl FnMut(&str, bool),
+) -> Result<ArchiveSummary, ArchiveError> {
+    walk(reader, |member, _| {
+        each(&member.path, member.is_dir);
+        Ok(())
+    })
+}
+
 /// Unpacks an archive into `dir`. After an error `dir` holds a part of it: the
 /// caller throws it away.
 ///

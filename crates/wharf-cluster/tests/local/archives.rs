@@ -188,6 +188,53 @@ async fn several_models_share_a_folder_and_a_driver_becomes_main() {
 }
 
 #[tokio::test]
+async fn a_source_folder_without_the_entry_script_is_told_before() {
+    let scene = Scene::new();
+    let backend = scene.start().await;
+    let mut workload = scene.workload(ONE);
+    let source = archive(&[
+        ("src/lib/score.py", tar::EntryType::Regular, b"import lib"),
+        ("notes.txt", tar::EntryType::Regular, b""),
+        ("data", tar::EntryType::Directory, b""),
+    ]);
+    let empty = archive(&[]);
+    let told = async |workload: &Workload| {
+        let findings = backend.preflight(&workload.template).await;
+        let findings = findings.expect("preflight").into_iter();
+        findings.map(|it| it.to_string()).collect::<Vec<_>>()
+    };
+    let template = &mut workload.template;
+    template.code = vec![code("source.tar.gz", scene.put(&source), true)];
+    let variables = &mut template.environment.variables;
+    variables.insert("AZUREML_ENTRY_SCRIPT".into(), "src/score.py".into());
+    assert_eq!(
+        told(&workload).await,
+        [
+            "`environmentImageRequest.environment.environmentVariables.AZUREML_ENTRY_SCRIPT`: \
+             `src/score.py` is not in the source directory, which has at its top: `src/`, \
+             `notes.txt`, `data/`; is `src/lib/score.py` meant?"
+        ]
+    );
+    let variables = &mut workload.template.environment.variables;
+    variables.insert("AZUREML_ENTRY_SCRIPT".into(), "src/lib/score.py".into());
+    assert_eq!(told(&workload).await, [""; 0]);
+    // A script beside the archive needs none inside.
+    let template = &mut workload.template;
+    template.code.push(code("score.py", scene.put(b"x"), false));
+    let variables = &mut template.environment.variables;
+    variables.insert("AZUREML_ENTRY_SCRIPT".into(), "score.py".into());
+    assert_eq!(told(&workload).await, [""; 0]);
+    workload.template.code = vec![code("source.tar.gz", scene.put(&empty), true)];
+    assert_eq!(
+        told(&workload).await,
+        [
+            "`environmentImageRequest.assets`: the archive of asset `source.tar.gz` is refused: \
+             it is empty"
+        ]
+    );
+}
+
+#[tokio::test]
 async fn hostile_archives_are_told_before_and_leave_nothing() {
     let scene = Scene::new();
     let backend = scene.start().await;
