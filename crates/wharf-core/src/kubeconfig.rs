@@ -291,19 +291,13 @@ impl Part<'_> {
             );
             return None;
         };
-        let host = server.strip_prefix("https://").filter(|rest| {
-            !rest.is_empty()
-                && !rest.starts_with(['/', ':'])
-                && !rest.contains(['@', '?', '#', '\\', ' '])
-        });
-        if host.is_none() {
-            self.find_fault(
-                "server",
-                "must be `https://HOST:PORT`, without a user, a query or a fragment",
-            );
-            return None;
+        match server::check(&server) {
+            Ok(()) => Some(server),
+            Err(why) => {
+                self.find_fault("server", why);
+                None
+            }
         }
-        Some(server)
     }
 
     /// PEM in base64, as it was.
@@ -350,6 +344,8 @@ impl Part<'_> {
     }
 }
 
+#[path = "kubeconfig_server.rs"]
+mod server;
 #[cfg(test)]
 #[path = "kubeconfig_tests.rs"]
 mod tests;
