@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     finding::Finding,
+    limits::LONGEST_LOCATION,
     name::ComputeName,
     network::{Network, NetworkRequest},
     quote::Quoted,
@@ -227,7 +228,6 @@ pub const MOST_AGENTS: u32 = 5000;
 
 const INNER: &str = "properties.properties.";
 /// Our own limits on free text, in bytes; Azure documents none.
-const LONGEST_LOCATION: usize = 128;
 const LONGEST_DESCRIPTION: usize = 4_096;
 
 impl ComputeRequest {
@@ -319,7 +319,15 @@ impl ComputeRequest {
             ),
         }
         let attach = match self.resource_id.as_deref() {
-            None | Some("") => None,
+            None => None,
+            Some("") => {
+                refuse(
+                    "properties.resourceId",
+                    "is empty; name the cluster to attach, or leave it out to create one"
+                        .to_owned(),
+                );
+                None
+            }
             Some(text) => match text.parse::<ResourceId>() {
                 Ok(id) if id.is_managed_cluster() => Some(id),
                 _ => {
@@ -361,6 +369,16 @@ impl ComputeRequest {
                 findings.push(Finding::new(
                     field,
                     format!("must have at most {longest} bytes"),
+                ));
+            }
+            // A description may have several lines.
+            let is_bad = |found: char| {
+                found.is_control() && !(field.ends_with("description") && "\n\r\t".contains(found))
+            };
+            if text.as_ref().is_some_and(|text| text.contains(is_bad)) {
+                findings.push(Finding::new(
+                    field,
+                    "must not contain control characters; only a description may have line breaks",
                 ));
             }
         }
@@ -513,5 +531,35 @@ mod tests {
             let state = ProvisioningState::of(generation, &observed, is_going);
             assert_eq!(state.as_str(), word);
         }
+    }
+
+    #[test]
+    fn texts_have_no_control_characters_and_an_id_is_not_empty() {
+        let fields = |request: &ComputeRequest| -> Vec<String> {
+            let mut findings = Vec::new();
+            request.check(&mut findings);
+            findings.into_iter().map(|it| it.field).collect()
+        };
+        let request = ComputeRequest {
+            location: Some("a\0".into()),
+            compute_location: Some("a\nb".into()),
+            description: Some("a\0".into()),
+            resource_id: Some(String::new()),
+            ..ComputeRequest::default()
+        };
+        assert_eq!(
+            fields(&request),
+            [
+                "properties.resourceId",
+                "location",
+                "properties.computeLocation",
+                "properties.description"
+            ]
+        );
+        let request = ComputeRequest {
+            description: Some("first\r\n\tsecond".into()),
+            ..ComputeRequest::default()
+        };
+        assert_eq!(fields(&request), [""; 0]);
     }
 }

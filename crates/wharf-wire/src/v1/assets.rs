@@ -17,6 +17,16 @@ pub fn read(body: &Value) -> Result<(String, Vec<AssetArtifact>), Vec<Finding>> 
     let mut findings = Vec::new();
     let mut fields = Fields::of_body(body, &mut findings);
     let name = fields.text("name").unwrap_or_default();
+    let is_missing = name.is_empty() && !fields.is_told("name");
+    if is_missing || name.contains(char::is_control) {
+        fields.refuse("name", "must not be empty, nor contain control characters");
+    }
+    // Nothing of these is kept; a wrong type is a mistake of the client all the same.
+    fields.tags("kvTags");
+    fields.tags("properties");
+    for name in ["runid", "runId", "type", "description"] {
+        fields.text(name);
+    }
     let artifacts = fields.each("artifacts", MOST_ASSET_ARTIFACTS, |entry| {
         match (entry.text("prefix"), entry.text("id")) {
             (Some(prefix), None) => Some(AssetArtifact::Prefix(prefix)),
@@ -76,7 +86,19 @@ mod tests {
                 ]
             ))
         );
-        let findings = read(&json!({"artifacts": [{}, 3, {"prefix": "a", "id": "b"}]}));
-        assert_eq!(findings.expect_err("refused").len(), 4);
+        let body = json!({"name": "m", "artifacts": [{}, 3, {"prefix": "a", "id": "b"}]});
+        assert_eq!(read(&body).expect_err("refused").len(), 4);
+    }
+
+    #[test]
+    fn wrong_members_are_told_though_they_are_not_kept() {
+        for name in [json!(null), json!(""), json!("a\0"), json!(1)] {
+            let findings = read(&json!({
+                "name": name, "artifacts": [{"prefix": "a/b/c"}], "kvTags": [1], "runId": {},
+            }));
+            let findings = findings.expect_err("refused");
+            let fields: Vec<_> = findings.iter().map(|it| it.field.as_str()).collect();
+            assert_eq!(fields, ["name", "kvTags", "runId"], "{name}");
+        }
     }
 }
