@@ -8,9 +8,10 @@ use std::ffi::OsString;
 const REPLICAS: [&str; 4] = ["PATH", "TMPDIR", "LD_LIBRARY_PATH", "TZ"];
 
 /// For builders of environments, beside [`REPLICAS`]: how to reach a package index
-/// from here.
-const BUILDERS: [&str; 12] = [
+/// from here, and where `pyenv` keeps its interpreters.
+const BUILDERS: [&str; 13] = [
     "HOME",
+    "PYENV_ROOT",
     "LANG",
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -34,12 +35,14 @@ pub(crate) fn to_replicas() -> Vec<(String, String)> {
 
 /// The whole environment of what builds environments.
 pub(crate) fn to_builders() -> Vec<(String, String)> {
-    chosen(std::env::vars_os(), |name| {
-        REPLICAS.contains(&name)
-            // Those of proxies are written in both cases.
-            || BUILDERS.contains(&name.to_ascii_uppercase().as_str())
-            || BUILDER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-    })
+    chosen(std::env::vars_os(), is_for_builders)
+}
+
+fn is_for_builders(name: &str) -> bool {
+    REPLICAS.contains(&name)
+        // Those of proxies are written in both cases.
+        || BUILDERS.contains(&name.to_ascii_uppercase().as_str())
+        || BUILDER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn chosen(
@@ -65,5 +68,13 @@ mod tests {
         let all = all.map(|(name, value)| (name.into(), value.into()));
         let passed = chosen(all.into_iter(), |name| REPLICAS.contains(&name));
         assert_eq!(passed, [("PATH".to_owned(), "/bin".to_owned())]);
+    }
+
+    #[test]
+    fn builders_learn_where_interpreters_and_packages_are() {
+        for name in ["PATH", "HOME", "PYENV_ROOT", "https_proxy", "UV_INDEX_URL"] {
+            assert!(is_for_builders(name), "{name}");
+        }
+        assert!(!is_for_builders("MSI_SECRET"));
     }
 }
