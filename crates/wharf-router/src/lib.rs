@@ -16,7 +16,7 @@
 //!    ▼  count
 //! ```
 //!
-//! [`Shared::answer`] and [`Shared::score`] walk it; each phase has a file. The
+//! [`Shared::answer`], [`Shared::way`] and [`Shared::score`] walk it; each phase has a file. The
 //! request path reads one immutable snapshot ([`table`]) that [`source`] swaps
 //! in, so it needs neither the control plane nor a lock for a look-up. [`scaler`]
 //! looks at the load beside it; [`autoscale`] decides.
@@ -38,7 +38,6 @@ mod patience;
 mod queue;
 mod replica;
 mod respond;
-mod room;
 mod scaler;
 mod settings;
 mod source;
@@ -51,8 +50,9 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, Request, Response, Uri, Version, header, request::Parts};
 use http_body::Body as _;
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     admit::Refused,
@@ -80,6 +80,14 @@ const SKIPPED_BODY: u64 = 64 * 1024;
 /// Times that a request that waits is sent to look its route up again.
 const MOST_MOVES: usize = 16;
 
+/// What comes of a head.
+enum Way<'a> {
+    /// An answer of the router's own.
+    Here(Response<AnswerBody>),
+    /// A replica of the endpoint of that name.
+    Replica(&'a str, Action, Arc<Entry>),
+}
+
 /// What all requests share.
 pub(crate) struct Shared {
     pub(crate) current: Arc<Current>,
@@ -99,7 +107,16 @@ impl Shared {
         let hint = body.size_hint();
         let is_long = hint.upper().is_none_or(|upper| upper > SKIPPED_BODY);
         let uri = parts.uri.clone();
-        let (response, side) = match self.walk(&uri, parts, body, &ids).await {
+        let answered = match self.way(&uri, &parts, &ids) {
+            Ok(way) => self.walk(way, parts, body, &ids).await,
+            Err(refusal) => {
+                if !is_http1 {
+                    self.skip(body);
+                }
+                Err(refusal)
+            }
+        };
+        let (response, side) = match answered {
             Ok(response) => (response, "replica"),
             Err(refusal) => {
                 let closes = is_http1 && (is_long || refusal.closes());
@@ -123,17 +140,23 @@ impl Shared {
         response
     }
 
-    /// Where the path leads, and what is answered there.
-    async fn walk(
-        &self,
-        uri: &Uri,
-        parts: Parts,
-        body: Incoming,
-        ids: &Ids,
-    ) -> Result<Response<AnswerBody>, Refusal> {
-        lookup::check_head(&parts, &self.limits)?;
+    /// Reads what was refused over HTTP/2 to its end, beside the answer: a stream that
+    /// is reset instead is taken by some clients for the end of the whole exchange.
+    /// Over HTTP/1 the connection lingers ([`patience`]).
+    fn skip(&self, mut rest: Incoming) {
+        if !rest.is_end_stream() {
+            tokio::spawn(timeout(self.limits.linger, async move {
+                while let Some(Ok(_)) = rest.frame().await {}
+            }));
+        }
+    }
+
+    /// Where the path leads, for somebody who may go there; all that can be told
+    /// before the body is read.
+    fn way<'a>(&self, uri: &'a Uri, parts: &Parts, ids: &Ids) -> Result<Way<'a>, Refusal> {
+        lookup::check_head(parts, &self.limits)?;
         let (name, action) = match lookup::place(&parts.method, uri.path())? {
-            Place::Root => return Ok(respond::health(true, ids)),
+            Place::Root => return Ok(Way::Here(respond::health(true, ids))),
             Place::Endpoint(name, action) => (name, action),
         };
         let entry = self.find(name)?;
@@ -143,8 +166,22 @@ impl Shared {
                 .targets
                 .iter()
                 .any(|target| target.workload.has_replica());
-            return Ok(respond::health(is_healthy, ids));
+            return Ok(Way::Here(respond::health(is_healthy, ids)));
         }
+        Ok(Way::Replica(name, action, entry))
+    }
+
+    async fn walk(
+        &self,
+        way: Way<'_>,
+        parts: Parts,
+        body: Incoming,
+        ids: &Ids,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        let (name, action, entry) = match way {
+            Way::Here(response) => return Ok(response),
+            Way::Replica(name, action, entry) => (name, action, entry),
+        };
         let prepared = body::prepare(body, &self.limits, &self.budget).await?;
         let head = replica_head(parts, action, ids)?;
         self.score(name, entry, &head, prepared, ids).await
