@@ -35,7 +35,8 @@ pub struct Limits {
     pub uri_bytes: usize,
     /// Bytes of a body, uploads of blobs aside.
     pub body_bytes: u64,
-    /// Bytes of one resource that is put.
+    /// Bytes of one resource that is put: a kubeconfig of 1 MiB fits, with its line
+    /// breaks escaped.
     pub resource_bytes: u64,
     /// Over this time a body must bring [`Limits::body_rate`] on average.
     pub body_window: Duration,
@@ -70,7 +71,7 @@ impl Default for Limits {
             head_bytes: 64 * 1024,
             uri_bytes: 8 * 1024,
             body_bytes: 4 * 1024 * 1024,
-            resource_bytes: 1024 * 1024,
+            resource_bytes: 2 * 1024 * 1024,
             body_window: Duration::from_secs(30),
             body_rate: 1024,
             skipped_bytes: 128 * 1024 * 1024,

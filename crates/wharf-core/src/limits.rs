@@ -19,6 +19,9 @@ pub const MOST_ASSET_ARTIFACTS: usize = 1_000;
 pub const MOST_DATASETS: usize = 100;
 /// Most bytes, as JSON, of what a model keeps beside its name, labels and files.
 pub const MOST_KEPT_OF_MODEL: usize = 64 * 1_024;
+/// Most bytes, as JSON, of the members of a compute or a managed cluster that Wharf
+/// does not interpret but gives back.
+pub const MOST_KEPT_OF_RESOURCE: usize = 64 * 1_024;
 /// Most models of a service.
 pub const MOST_MODELS: usize = 1_000;
 /// Most files beside the models of a service.

@@ -36,7 +36,7 @@ async fn bodies_that_are_no_resource() {
         "not UTF-8",
         &put_bytes(&client, &b"{\"a\": \"\xff\"}"[..]).await,
     );
-    let large = json!({"location": "x".repeat(1024 * 1024)}).to_string();
+    let large = json!({"location": "x".repeat(2 * 1024 * 1024)}).to_string();
     assert_answer("too large", &put_bytes(&client, large).await);
     let deepest = format!("{{\"extra\": {}1{}}}", "[".repeat(63), "]".repeat(63));
     let answer = put_bytes(&client, deepest).await;

@@ -16,7 +16,7 @@ use wharf_core::{
 
 use super::{
     errors::{ErrorBody, ErrorEnvelope},
-    fields::Fields,
+    fields::{Fields, check_kept},
 };
 
 /// The only type of compute so far.
@@ -282,6 +282,7 @@ pub fn parse(document: Value) -> Result<ComputeRequest, Vec<Finding>> {
         tls_status: tls_status(&mut inner, findings),
         extra: fold(top, middle, inner),
     };
+    check_kept(&request.extra, &mut found);
     if found.is_empty() {
         Ok(request)
     } else {

@@ -7,7 +7,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Map, Value};
-use wharf_core::finding::Finding;
+use wharf_core::{finding::Finding, limits::MOST_KEPT_OF_RESOURCE};
 
 /// Most characters of a text field, unless said otherwise.
 const LONGEST_TEXT: usize = 4_096;
@@ -68,6 +68,24 @@ impl Fields {
             Value::String(text) => Some(text),
             other => self.wrong(name, "a text", &other, findings),
         }
+    }
+
+    /// Takes a text of at most `most` characters, on one line.
+    pub(crate) fn line(
+        &mut self,
+        name: &str,
+        most: usize,
+        findings: &mut Vec<Finding>,
+    ) -> Option<String> {
+        let text = self.text(name, findings)?;
+        if text.chars().count() > most || text.contains(char::is_control) {
+            findings.push(Finding::new(
+                self.path(name),
+                format!("must have at most {most} characters, none of them a control character"),
+            ));
+            return None;
+        }
+        Some(text)
     }
 
     /// Takes a text of any length; the body's own limit bounds it.
@@ -180,6 +198,20 @@ impl Fields {
     }
 }
 
+/// Bounds what is kept of a PUT without being interpreted.
+pub(crate) fn check_kept(kept: &Map<String, Value>, findings: &mut Vec<Finding>) {
+    let bytes = serde_json::to_vec(kept).map_or(usize::MAX, |json| json.len());
+    if bytes > MOST_KEPT_OF_RESOURCE {
+        findings.push(Finding::new(
+            "body",
+            format!(
+                "members that are kept without being interpreted have {bytes} bytes together; at \
+                 most {MOST_KEPT_OF_RESOURCE} are allowed"
+            ),
+        ));
+    }
+}
+
 /// What was found, for a message; numbers as they are, since only some are wrong.
 fn kind_of(value: &Value) -> Cow<'static, str> {
     Cow::Borrowed(match value {
@@ -239,6 +271,22 @@ mod tests {
         assert_eq!(fields.texts("tags", 50, &mut findings), None);
         let message = "has 300000 entries; at most 50 are allowed";
         assert_eq!(findings, [Finding::new("tags", message)]);
+    }
+
+    #[test]
+    fn what_is_only_kept_has_a_limit() {
+        let kept = |length: usize| match json!({ "a": "x".repeat(length) }) {
+            Value::Object(members) => members,
+            _ => unreachable!("an object"),
+        };
+        let mut findings = Vec::new();
+        check_kept(&kept(MOST_KEPT_OF_RESOURCE - 8), &mut findings);
+        assert_eq!(findings, []);
+        check_kept(&kept(MOST_KEPT_OF_RESOURCE - 7), &mut findings);
+        assert_eq!(findings[0].field, "body");
+        let mut fields = Fields::of(json!({ "location": "a\u{0}" })).expect("an object");
+        assert_eq!(fields.line("location", 128, &mut findings), None);
+        assert_eq!(findings[1].field, "location");
     }
 
     #[test]

@@ -15,10 +15,11 @@ use wharf_core::{
     Secret,
     compute::{MOST_TAGS, ProvisioningState},
     finding::Finding,
+    limits::LONGEST_LOCATION,
     managed_cluster::ManagedCluster,
 };
 
-use super::fields::Fields;
+use super::fields::{Fields, check_kept};
 
 /// A PUT of a managed cluster, parsed but not checked.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +75,7 @@ pub fn parse(document: Value) -> Result<ClusterRequest, Vec<Finding>> {
     for read_only in ["id", "name", "type", "systemData", "sku", "identity"] {
         top.take(read_only);
     }
-    let location = top.text("location", findings);
+    let location = top.line("location", LONGEST_LOCATION, findings);
     let tags = top.texts("tags", MOST_TAGS, findings);
     let mut properties = top.object(NESTED, findings);
     let mut pool = properties.first_object("agentPoolProfiles", findings);
@@ -91,6 +92,7 @@ pub fn parse(document: Value) -> Result<ClusterRequest, Vec<Finding>> {
         kubeconfig: import.document("kubeconfig", findings).map(Secret::new),
         extra: fold(top, properties),
     };
+    check_kept(&request.extra, &mut found);
     if found.is_empty() {
         Ok(request)
     } else {

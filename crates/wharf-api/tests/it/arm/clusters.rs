@@ -53,6 +53,22 @@ async fn import_and_read() {
     assert_answer("imported", &answer);
 }
 
+/// One of the documented size, of lines that JSON makes longer.
+#[tokio::test]
+async fn a_kubeconfig_of_the_largest_size_can_be_sent() {
+    let client = Surface::new().await;
+    let path = client.in_group(&format!("{CLUSTERS}/large"));
+    let rest = wharf_core::kubeconfig::LARGEST - KUBECONFIG.len();
+    let kubeconfig = format!("{KUBECONFIG}{}\n", "#\n".repeat((rest - 1) / 2));
+    let body =
+        |kubeconfig: &str| json!({"properties": {"importProfile": {"kubeconfig": kubeconfig}}});
+    let put = client.put(&path, &body(&kubeconfig)).await;
+    assert_eq!(put.status, http::StatusCode::CREATED);
+    let path = client.in_group(&format!("{CLUSTERS}/larger"));
+    let put = client.put(&path, &body(&format!("{kubeconfig}#\n"))).await;
+    assert_eq!(put.status, http::StatusCode::BAD_REQUEST);
+}
+
 #[tokio::test]
 async fn the_local_cluster_has_no_kubeconfig() {
     let client = Surface::new().await;
