@@ -53,8 +53,8 @@ pub(crate) fn rollout(
         return Rollout::Fail(Failure::new(
             "ReplicaFailed",
             format!(
-                "a replica does not start: {message}. The service's logs (get_logs) have the whole \
-                 story"
+                "a replica does not start: {}. The service's logs (get_logs) have the whole story",
+                message.trim_end().trim_end_matches('.')
             ),
         ));
     }
@@ -77,11 +77,45 @@ const LOG_LINES: usize = 20;
 /// Most bytes of them.
 const LOG_BYTES: usize = 4_096;
 
+/// Stands between what failed and the end of the log.
+const LOG_HEADING: &str = "\nThe last lines of its log:\n";
+/// The last words of a replica's life, as the scorer logs them.
+const STOPPED: &str = " wharf - stopped";
+
+/// What the log says of the last life of a replica, without the scorer's own lines
+/// that say again what the failure says: an earlier attempt failed like this one.
+pub(crate) fn last_attempt(failure: &Failure, log: &str) -> Vec<String> {
+    let lines: Vec<_> = log.lines().collect();
+    let whole = lines.strip_suffix(&[""]).unwrap_or(&lines);
+    let ended = whole.split(|line| line.ends_with(STOPPED));
+    let last = ended.filter(|life| !life.is_empty()).last();
+    let told = |line: &&&str| !says_again(line, &failure.message);
+    let last = last.unwrap_or_default().iter().filter(told);
+    last.map(|line| (*line).to_owned()).collect()
+}
+
+/// Whether a line of the scorer's own carries a reason that `message` has.
+fn says_again(line: &str, message: &str) -> bool {
+    let own = match line.split_once(" wharf - ") {
+        Some((_, own)) => own,
+        None if line.starts_with("error: ") => line,
+        None => return false,
+    };
+    let reason = own.split_once(": ").map_or(own, |(_, reason)| reason);
+    message.contains(reason.trim_end().trim_end_matches('.'))
+}
+
+/// What failed, without the lines of the log.
+pub(crate) fn sentence(failure: &Failure) -> &str {
+    let parts = failure.message.split_once(LOG_HEADING);
+    parts.map_or(failure.message.as_str(), |(sentence, _)| sentence)
+}
+
 /// A failure with the last lines of the replica's log, where the reason is.
-pub(crate) fn with_log(failure: Failure, log: &str) -> Failure {
+pub(crate) fn with_log(failure: Failure, log: &[String]) -> Failure {
     let mut lines: Vec<&str> = Vec::new();
     let mut bytes = 0;
-    for line in log.lines().rev().take(LOG_LINES) {
+    for line in log.iter().rev().take(LOG_LINES) {
         bytes += line.len() + 1;
         if bytes > LOG_BYTES {
             break;
@@ -92,11 +126,7 @@ pub(crate) fn with_log(failure: Failure, log: &str) -> Failure {
         return failure;
     }
     lines.reverse();
-    let message = format!(
-        "{}\nThe last lines of its log:\n{}",
-        failure.message,
-        lines.join("\n")
-    );
+    let message = format!("{}{LOG_HEADING}{}", failure.message, lines.join("\n"));
     Failure { message, ..failure }
 }
 
@@ -141,7 +171,7 @@ mod tests {
 
     fn failed() -> ReplicaPhase {
         ReplicaPhase::Failed {
-            message: "no module named x".into(),
+            message: "no module named x.".into(),
         }
     }
 
@@ -170,7 +200,8 @@ mod tests {
         let fresh = Counts::new();
         let again = rollout(&seen(1, &[(failed(), 1)]), Duration::ZERO, Some(&fresh));
         assert!(matches!(&again, Rollout::Fail(failure)
-            if failure.code == "ReplicaFailed" && failure.message.contains("module named x")));
+            if failure.code == "ReplicaFailed"
+                && failure.message.contains("module named x. The service's logs")));
         let starting = seen(1, &[(ReplicaPhase::Starting, 0)]);
         for before in [None, Some(&fresh)] {
             let late = rollout(&starting, LONGEST_ROLLOUT, before);
@@ -193,14 +224,34 @@ mod tests {
     #[test]
     fn a_failure_carries_the_end_of_the_log_and_not_more() {
         let failure = Failure::new("ReplicaFailed", "it does not start");
-        assert_eq!(with_log(failure.clone(), ""), failure);
+        assert_eq!(with_log(failure.clone(), &[]), failure);
         let log: Vec<_> = (0..100).map(|number| format!("line {number}")).collect();
-        let message = with_log(failure.clone(), &log.join("\n")).message;
+        let told = with_log(failure.clone(), &log);
+        assert_eq!(sentence(&told), "it does not start");
+        let message = told.message;
         assert!(message.starts_with("it does not start\nThe last lines of its log:\nline 80\n"));
         assert!(message.ends_with("line 99"));
-        let long = format!("{}\nKeyError: 'x'", "x".repeat(LOG_BYTES));
+        let long = ["x".repeat(LOG_BYTES), "KeyError: 'x'".to_owned()];
         let message = with_log(failure, &long).message;
         assert!(message.ends_with("log:\nKeyError: 'x'"));
+    }
+
+    #[test]
+    fn of_two_attempts_the_last_is_told_once() {
+        let reason = "User's init function failed: KeyError: 'x'. Look.";
+        let failure = Failure::new("ReplicaFailed", format!("it does not start: {reason}"));
+        let life = format!(
+            "Traceback\nKeyError: 'x'\n2026 E [1] wharf - a worker did not start: {reason}\n\
+             2026 E [1] wharf - the replica failed: {reason}\n2026 I [1] wharf - stopped\n"
+        );
+        let log = format!("error: {reason}\nearlier\n{life}second\n{life}");
+        assert_eq!(
+            last_attempt(&failure, &log),
+            ["second", "Traceback", "KeyError: 'x'"]
+        );
+        let crashed = format!("error: {reason}\nout of memory");
+        assert_eq!(last_attempt(&failure, &crashed), ["out of memory"]);
+        assert!(last_attempt(&failure, "").is_empty());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use wharf_store::StoreError;
 
 use super::{
     After, FaultPoint, StepError,
-    decide::{Rollout, health, rollout, with_log},
+    decide::{Rollout, health, last_attempt, rollout, sentence, with_log},
     environment::{Environment, has_environment},
     give_up::{caught, is_stop, judge, reason},
     log::OperationLog,
@@ -214,7 +214,8 @@ impl Step<'_> {
                 let failure = if self.has_ended() {
                     failure
                 } else {
-                    with_log(failure, &self.log_of_replica(&key).await)
+                    let log = self.log_of_replica(&key, &failure).await;
+                    with_log(failure, &log)
                 };
                 self.fail(deployment, status, failure).await?;
                 // It may still come up, for example when a disk has room again.
@@ -315,13 +316,13 @@ impl Step<'_> {
     }
 
     /// The last lines of a replica's log, which also go to who waits.
-    async fn log_of_replica(&self, key: &WorkloadKey) -> String {
+    async fn log_of_replica(&self, key: &WorkloadKey, failure: &Failure) -> Vec<String> {
         let logs = self.app.inner.backend.logs(key, FAILURE_LINES).await;
-        let text = logs.unwrap_or_default();
-        for line in text.lines() {
+        let lines = last_attempt(failure, &logs.unwrap_or_default());
+        for line in &lines {
             self.log.line(line);
         }
-        text
+        lines
     }
 
     /// Gives the traffic to what `status` says serves, writes that the generation is
@@ -391,7 +392,8 @@ impl Step<'_> {
                 observed.clone()
             }
             _ => {
-                self.log.line(&failure.message);
+                // The log has its own last lines already.
+                self.log.line(sentence(&failure));
                 status.failure = Some(failure.clone());
                 let at = self.endpoint.generation;
                 Observed::Failed { at, failure }
