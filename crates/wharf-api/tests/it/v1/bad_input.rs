@@ -51,6 +51,34 @@ async fn a_body_has_a_largest_size() {
 }
 
 #[tokio::test]
+async fn a_large_request_gets_a_small_refusal() {
+    let surface = Surface::new().await;
+    let (many, long) = (vec![1; 1_300_000], "x\u{1}".repeat(250_000));
+    for (path, body) in [
+        (
+            "/services",
+            json!({"environmentImageRequest": {"assets": many}}),
+        ),
+        (
+            "/services",
+            json!({"environmentImageRequest": {"driverProgram": long}}),
+        ),
+        ("/services", json!({"name": long})),
+        ("/models", json!({"name": "m", "url": long})),
+        ("/models", json!({"datasets": many})),
+        ("/assets", json!({"name": "m", "artifacts": many})),
+        ("/services/validate/resource", json!({"kvTags": long})),
+    ] {
+        let ask = surface.ask("POST", &surface.mms(path));
+        let answer = ask.body(body.to_string()).send().await;
+        let told = !answer.json()["error"]["details"].is_null();
+        assert!(told, "{path}: {}", answer.status);
+        let size = answer.json().to_string().len();
+        assert!((1..64 * 1024).contains(&size), "{path}: {size} bytes");
+    }
+}
+
+#[tokio::test]
 async fn foreign_workspaces_are_not_there() {
     let surface = Surface::new().await;
     let there = surface.workspace();
