@@ -160,7 +160,12 @@ impl UvEnvironments {
         };
         let (resolved, plan) = match resolve(&build, &uv, plan, &there).await {
             Err(Unresolved::Unsatisfiable(error)) if plan.is_hinted => {
-                log.line(&error.to_string());
+                log.line(&format!(
+                    "Tried the versions that saved the models ({}); they cannot be had here: \
+                     {error}",
+                    saved_with(spec)
+                ));
+                log.line("The build goes on without pinning them");
                 let plan = without_hints(spec, &self.settings.policy)?;
                 (resolve(&build, &uv, &plan, &there).await?, plan)
             }
@@ -244,15 +249,10 @@ fn without_hints(
     };
     match plan(&open, policy).map_err(EnvironmentError::Refused)? {
         Plan::Packages(mut plan) => {
-            let versions: Vec<_> = spec
-                .model_frameworks
-                .iter()
-                .map(|it| format!("{} {}", it.name, it.version))
-                .collect();
             plan.notices.push(format!(
                 "the models were registered with {}, which cannot be had here: other versions \
                  are taken, and the models may not load",
-                versions.join(", ")
+                saved_with(spec)
             ));
             Ok(plan)
         }
@@ -260,6 +260,15 @@ fn without_hints(
             "an environment changed while it was made".to_owned(),
         )),
     }
+}
+
+/// The frameworks of the models with their versions, for a person.
+fn saved_with(spec: &EnvironmentSpec) -> String {
+    let frameworks = spec.model_frameworks.iter();
+    let versions: Vec<_> = frameworks
+        .map(|it| format!("{} {}", it.name, it.version))
+        .collect();
+    versions.join(", ")
 }
 
 /// Names an environment by its content: the packages and the interpreter.

@@ -101,16 +101,38 @@ pub(super) async fn resolve(
     let tried = &chosen.interpreters;
     let would_do = would_do(build, uv, plan, tried).await?;
     let first = first.unwrap_or_default();
+    let absent = absent(&plan.python, chosen.is_relaxed);
     Err(Unresolved::Unsatisfiable(failed(format!(
-        "these packages cannot be had together with Python {}: {first}{}",
+        "{absent}these packages cannot be had together with Python {}: {first}{}",
         listed(tried),
-        if would_do.is_empty() {
-            String::new()
-        } else {
-            let versions: Vec<_> = would_do.iter().map(Minor::to_string).collect();
-            format!(". Python {} would do", versions.join(", "))
-        }
+        remedy(&would_do)
     ))))
+}
+
+/// That what was asked for is not here, as the beginning of a sentence.
+fn absent(wanted: &WantedPython, is_relaxed: bool) -> String {
+    match wanted {
+        WantedPython::Minor { written, .. } if is_relaxed => {
+            format!("Python {written} was asked for and is not installed on this machine, and ")
+        }
+        WantedPython::Range(range) if is_relaxed => {
+            format!("Python {range} was asked for and is not installed on this machine, and ")
+        }
+        _ => String::new(),
+    }
+}
+
+/// Which versions would do, and how they come to be found.
+fn remedy(would_do: &[Minor]) -> String {
+    if would_do.is_empty() {
+        return String::new();
+    }
+    let versions: Vec<_> = would_do.iter().map(Minor::to_string).collect();
+    format!(
+        ". Python {} would do: install it on the server's machine, on the server's PATH, in \
+         /usr/local/bin or /usr/bin, or with pyenv, asdf, mise or uv, and deploy again",
+        versions.join(", ")
+    )
 }
 
 fn failed(message: String) -> EnvironmentError {
@@ -254,6 +276,26 @@ mod tests {
         assert_eq!(notice(&wanted, &python("3.9.18"), false), None);
         let nothing = WantedPython::Any { default: None };
         assert_eq!(notice(&nothing, &python("3.9.18"), false), None);
+    }
+
+    #[test]
+    fn a_refusal_says_that_what_was_asked_for_is_not_here_and_what_to_do() {
+        let wanted = WantedPython::Minor {
+            minor: Minor(3, 9),
+            written: "3.9".into(),
+        };
+        assert_eq!(
+            absent(&wanted, true),
+            "Python 3.9 was asked for and is not installed on this machine, and "
+        );
+        assert_eq!(absent(&wanted, false), "");
+        let text = remedy(&[Minor(3, 8), Minor(3, 9)]);
+        assert!(
+            text.starts_with(". Python 3.8, 3.9 would do: install it"),
+            "{text}"
+        );
+        assert!(text.contains("pyenv") && text.contains("PATH"), "{text}");
+        assert_eq!(remedy(&[]), "");
     }
 
     #[test]
