@@ -87,8 +87,8 @@ const STOPPED: &str = " wharf - stopped";
 pub(crate) fn last_attempt(failure: &Failure, log: &str) -> Vec<String> {
     let lines: Vec<_> = log.lines().collect();
     let whole = lines.strip_suffix(&[""]).unwrap_or(&lines);
-    let ended = whole.split(|line| line.ends_with(STOPPED));
-    let last = ended.filter(|life| !life.is_empty()).last();
+    let mut ended = whole.split(|line| line.ends_with(STOPPED));
+    let last = ended.rfind(|life| !life.is_empty());
     let told = |line: &&&str| !says_again(line, &failure.message);
     let last = last.unwrap_or_default().iter().filter(told);
     last.map(|line| (*line).to_owned()).collect()
