@@ -1,6 +1,8 @@
 //! Who does what was typed, and with which exit code the process ends.
 
-use crate::{cluster, doctor, env, error::CliError, exec, grammar::Command, printer::Printer};
+use crate::{
+    cluster, doctor, env, error::CliError, exec, grammar::Command, printer::Printer, replicas,
+};
 
 /// Runs a command; gives the exit code of the process.
 pub fn run(command: Command, printer: &mut Printer<'_>) -> u8 {
@@ -19,6 +21,7 @@ fn perform(command: Command, printer: &mut Printer<'_>) -> Result<u8, CliError> 
         Command::Exec(args) => Err(exec::run(&args)),
         Command::Doctor(args) => wait(doctor::run(&args, printer))?,
         Command::Cluster(args) => wait(cluster::run(&args, printer))?.map(|()| 0),
+        Command::Replicas(args) => replicas::run(&args, printer).map(|()| 0),
         Command::Version => printer
             .data(&format!("wharf {}\n", env!("CARGO_PKG_VERSION")))
             .map(|()| 0),

@@ -2,12 +2,14 @@
 
 use clap::Subcommand;
 
-use crate::{cluster::ClusterArgs, doctor::DoctorArgs, env::EnvArgs, exec::ExecArgs};
+use crate::{
+    cluster::ClusterArgs, doctor::DoctorArgs, env::EnvArgs, exec::ExecArgs, replicas::ReplicasArgs,
+};
 
 /// The commands of a person's shell.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Print the variables that point SDKs, az and kubectl at Wharf
+    /// Print the variables that point the SDK at Wharf
     Env(EnvArgs),
     /// Run a program with the variables of `wharf env`
     Exec(ExecArgs),
@@ -15,6 +17,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Tell Wharf of Kubernetes clusters, and look at those that it knows
     Cluster(ClusterArgs),
+    /// List or end the replicas of a data directory, also without a server
+    Replicas(ReplicasArgs),
     /// Print the version
     Version,
 }

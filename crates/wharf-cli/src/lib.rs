@@ -4,7 +4,7 @@
 //! - [`printer`], [`output`], [`error`]: what is answered, and the exit code
 //! - where things are: [`data_dir`], [`admin_file`], [`environment`], [`session`]
 //! - [`client`]: the server's APIs over HTTPS
-//! - commands: [`env`], [`exec`], [`doctor`], [`cluster`]
+//! - commands: [`env`], [`exec`], [`doctor`], [`cluster`], [`replicas`]
 
 mod admin_file;
 mod client;
@@ -19,6 +19,7 @@ mod exec;
 mod grammar;
 mod output;
 mod printer;
+mod replicas;
 mod session;
 
 pub use admin_file::AdminFile;
@@ -28,3 +29,4 @@ pub use environment::EnvironmentBlock;
 pub use error::CliError;
 pub use grammar::Command;
 pub use printer::Printer;
+pub use replicas::running_replicas;

@@ -36,8 +36,9 @@ use crate::{config::ServerArgs, error::StartError, scorer::ScorerArgs};
 const EXAMPLES: &str = "\
 Examples:
   wharf server                      run Wharf on this machine
-  eval \"$(wharf env)\"               point this shell's SDKs, az and kubectl at it
+  eval \"$(wharf env)\"               point the SDK in this shell at it
   wharf exec -- python train.py     the same for one program
+  wharf replicas stop               end what a stopped server left running
   wharf doctor                      find out what is missing, and what to do";
 
 /// Ties Kubernetes clusters to an ML workspace and serves models on them.

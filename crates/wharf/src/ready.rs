@@ -1,7 +1,7 @@
 //! Whether everything really answers: asked from outside, as a client would. Then
 //! it is said.
 
-use std::{io::Write as _, net::SocketAddr, time::Duration};
+use std::{io::Write as _, net::SocketAddr, path::Path, time::Duration};
 
 use reqwest::{Certificate, Client, StatusCode};
 
@@ -61,7 +61,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// What the person at the shell sees. Whoever waits for the line reads it from
 /// standard output; all else is in the log.
-pub(crate) fn say(public_url: &str, host: &str, name: &Resolved) {
+pub(crate) fn say(public_url: &str, host: &str, name: &Resolved, data_dir: &Path) {
     let hosts = blob_host::HOSTS;
     let mut text = String::new();
     let blob_host = blob_host::blob_host(host);
@@ -84,9 +84,49 @@ pub(crate) fn say(public_url: &str, host: &str, name: &Resolved) {
             ));
         }
     }
-    text.push_str(&format!("Wharf is ready at {public_url}\n"));
+    let env = env_command(data_dir);
+    // The step after this one comes last, where the eye is.
+    text.push_str(&format!(
+        "Wharf is ready at {public_url}\nIn the shell that runs your scripts: {env}\n"
+    ));
     tracing::info!(url = public_url, "ready");
     let mut out = std::io::stdout();
     // A closed standard output is no reason not to serve.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// The words after `--data-dir`, or nothing where the usual one is meant.
+pub(crate) fn data_dir_words(data_dir: &Path) -> String {
+    let usual = std::env::home_dir().map(|home| home.join(".wharf"));
+    if usual.is_some_and(|usual| usual == data_dir) {
+        return String::new();
+    }
+    let quoted = data_dir.to_string_lossy().replace('\'', r"'\''");
+    format!(" --data-dir '{quoted}'")
+}
+
+fn env_command(data_dir: &Path) -> String {
+    format!("eval \"$(wharf env{})\"", data_dir_words(data_dir))
+}
+
+/// That replicas outlive the server, and what can be done about it.
+pub(crate) fn say_stopped(replicas: usize, data_dir: &Path) {
+    let words = data_dir_words(data_dir);
+    let text = match replicas {
+        0 => "Wharf has stopped; no replica is left running\n".to_owned(),
+        count => {
+            let (noun, verb) = if count == 1 {
+                ("replica", "goes")
+            } else {
+                ("replicas", "go")
+            };
+            format!(
+                "Wharf has stopped; {count} {noun} {verb} on, and the next start takes over what \
+                 runs.\nThis ends them: wharf replicas stop{words}\n"
+            )
+        }
+    };
+    let mut out = std::io::stdout();
+    // A closed standard output is no reason to fail.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

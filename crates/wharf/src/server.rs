@@ -57,9 +57,11 @@ pub(crate) async fn run(args: &ServerArgs) -> Result<(), StartError> {
         signal = name,
         "stopping; replicas go on, a second signal ends at once"
     );
+    let dir = server.dir.dir().clone();
     tokio::select! {
         () = server.stop(args.drain()) => {
             tracing::info!("stopped");
+            ready::say_stopped(wharf_cli::running_replicas(&dir).len(), dir.root());
             Ok(())
         }
         _ = signals.next() => Err(StartError::Hurried),
@@ -76,7 +78,7 @@ struct Server {
     _background: JoinSet<()>,
     store: Store,
     /// Dropped last: the lock on the directory.
-    _dir: LockedDataDir,
+    dir: LockedDataDir,
 }
 
 impl Server {
@@ -168,14 +170,14 @@ impl Server {
             ca_file: dir.dir().ca(),
         };
         sign_in_files::write_sign_in(dir.dir(), &admin)?;
-        ready::say(&public_url, &host, &name);
+        ready::say(&public_url, &host, &name, dir.dir().root());
         Ok(Self {
             router,
             shutdown,
             parts,
             _background: background,
             store,
-            _dir: dir,
+            dir,
         })
     }
 

@@ -31,8 +31,17 @@ pub(crate) struct ListArgs {
 #[command(after_help = "Example:\n  wharf cluster show -n local -g wharf -o table")]
 pub(crate) struct ShowArgs {
     /// Name of the cluster
-    #[arg(long, short, value_name = "NAME")]
-    name: String,
+    #[arg(
+        long,
+        short,
+        value_name = "NAME",
+        required_unless_present = "word",
+        conflicts_with = "word"
+    )]
+    name: Option<String>,
+    /// The name where `az` does not take it; refused with a word on `-n`
+    #[arg(hide = true, value_name = "WORD")]
+    word: Option<String>,
     #[command(flatten)]
     scope: Scope,
     #[command(flatten)]
@@ -66,9 +75,16 @@ pub(super) async fn show(
     args: &ShowArgs,
     printer: &mut Printer<'_>,
 ) -> Result<(), CliError> {
+    let Some(name) = &args.name else {
+        let word = args.word.as_deref().unwrap_or_default();
+        return Err(
+            CliError::usage(format!("the name of the cluster goes with `-n`: `{word}`"))
+                .with_hint(format!("wharf cluster show -n {word}")),
+        );
+    };
     let session = Session::find(home)?;
     let client = Client::sign_in(&session).await?;
-    let id = args.scope.cluster(&args.name, &session, &client).await?;
+    let id = args.scope.cluster(name, &session, &client).await?;
     let path = id.to_string();
     let answer = client.get(&path).await?;
     let rows = || {

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::{Finding, Report};
-use crate::data_dir::DataDir;
+use crate::{
+    data_dir::DataDir,
+    replicas::{counted, running_replicas},
+};
 
 const SUBJECT: &str = "data directory";
 
@@ -55,6 +58,15 @@ pub(crate) fn check(dir: &DataDir, report: &mut Report) {
         ),
         None => Finding::note(SUBJECT, "no server uses it now").with_advice("wharf server"),
     });
+    let replicas = running_replicas(dir).len();
+    if replicas > 0 && holder(&dir.lock()).is_none() {
+        let text = format!("{} of it run without a server", counted(replicas));
+        let root = quoted(dir.root());
+        report.add(Finding::note(SUBJECT, text).with_advice(format!(
+            "wharf server --data-dir {root} takes them over\nwharf replicas stop --data-dir {root} \
+             ends them"
+        )));
+    }
 }
 
 /// The pid of the server that holds the lock: the process that the file names, if

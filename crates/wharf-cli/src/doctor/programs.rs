@@ -1,4 +1,4 @@
-//! Programs that people use with Wharf, and that Wharf uses.
+//! Programs that Wharf uses.
 
 use std::{process::Stdio, time::Duration};
 
@@ -6,7 +6,7 @@ use tokio::{process::Command, time::timeout};
 
 use super::{Finding, Report};
 
-/// Longest time for a program to tell its version; `az` takes seconds.
+/// Longest time for a program to answer; a Python that loads the SDK takes seconds.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Program {
@@ -17,26 +17,12 @@ struct Program {
     advice: &'static str,
 }
 
-const PROGRAMS: [Program; 3] = [
-    Program {
-        name: "uv",
-        version: &["--version"],
-        need: "the server builds environments with it, and installs its own when it needs it",
-        advice: "pip install uv, on the machine that runs the server",
-    },
-    Program {
-        name: "az",
-        version: &["version", "--query", "\"azure-cli\"", "--output", "tsv"],
-        need: "only for scripts that call it",
-        advice: "pip install azure-cli",
-    },
-    Program {
-        name: "kubectl",
-        version: &["version", "--client"],
-        need: "only to look into imported clusters",
-        advice: "see kubernetes.io/docs/tasks/tools",
-    },
-];
+const PROGRAMS: [Program; 1] = [Program {
+    name: "uv",
+    version: &["--version"],
+    need: "the server builds environments with it, and installs its own when it needs it",
+    advice: "pip install uv, on the machine that runs the server",
+}];
 
 /// Looks for each program and asks for its version.
 pub(crate) async fn check(report: &mut Report) {

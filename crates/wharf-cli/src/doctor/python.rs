@@ -14,7 +14,7 @@ try:
     from importlib.metadata import version, PackageNotFoundError
 except ImportError:
     raise SystemExit('it has no importlib.metadata: Python 3.8 or newer is needed')
-for name in ('azureml-core', 'azure-ai-ml', 'requests'):
+for name in ('azureml-core', 'setuptools', 'requests'):
     try:
         print(name, version(name))
     except PackageNotFoundError:
@@ -50,9 +50,10 @@ pub(crate) async fn check(python: Option<&Path>, session: Option<&Session>, repo
     };
     for line in versions.lines() {
         let finding = match line.split_once(' ') {
-            Some((name @ ("azureml-core" | "azure-ai-ml"), "-")) => {
-                Finding::note("python", format!("`{python}` has no {name}"))
-                    .with_advice(format!("{python} -m pip install {name}"))
+            Some((name @ "azureml-core", "-")) => {
+                Finding::note("python", format!("`{python}` has no {name}")).with_advice(format!(
+                    "{python} -m pip install azureml-core==1.61.0.post4 'setuptools<81'"
+                ))
             }
             Some((_, "-")) => continue,
             _ => Finding::ok("python", line.to_owned()),

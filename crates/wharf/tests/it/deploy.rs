@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::{
     api::Api,
+    program::run,
     server::{Server, data},
 };
 
@@ -39,6 +40,7 @@ async fn score(api: &Api, uri: &str, key: &str) -> serde_json::Value {
 /// end them.
 struct Replicas {
     root: String,
+    data: String,
 }
 
 impl Replicas {
@@ -46,6 +48,7 @@ impl Replicas {
         let root = data(dir).join("replicas");
         Self {
             root: root.to_str().expect("text").to_owned(),
+            data: data(dir).to_str().expect("text").to_owned(),
         }
     }
 
@@ -122,6 +125,45 @@ async fn a_deployment_outlives_the_server_that_made_it() {
         "the same process answers"
     );
     assert_eq!(api.key("times").await, key);
+
+    // A stop leaves it; the command does not, and the next start brings it back.
+    let ended = server.run(&["replicas", "stop"]);
+    assert_eq!(ended.code, Some(1), "a server runs: {}", ended.err);
+    assert!(ended.err.contains("a server uses"), "{}", ended.err);
+    let (status, said) = server.stop_and_read();
+    assert!(status.success());
+    let way = format!("wharf replicas stop --data-dir '{}'", replicas.data);
+    assert!(
+        said.contains("1 replica goes on") && said.contains(&way),
+        "{said}"
+    );
+    let words = |last| ["replicas", last, "--data-dir", &replicas.data];
+    let doctor = run(scratch.path(), &["doctor", "--data-dir", &replicas.data]);
+    assert!(
+        doctor.out.contains("1 replica of it run without a server"),
+        "{}",
+        doctor.out
+    );
+    assert_eq!(run(scratch.path(), &words("list")).out.lines().count(), 1);
+    let ended = run(scratch.path(), &words("stop"));
+    assert_eq!(
+        (ended.code, ended.err.as_str()),
+        (Some(0), "Ended: 1 replica\n")
+    );
+    assert!(replicas.running().is_empty());
+    let server = Server::start(scratch.path());
+    let api = Api::new(&server).await;
+    // Unlike what is taken over, it has to come up first.
+    loop {
+        let request = api.http.post(uri).bearer_auth(&key).body("{\"x\": 6}");
+        if request.send().await.expect("an answer").status() == StatusCode::OK {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let second = score(&api, uri, &key).await;
+    assert_eq!(second["result"], 42);
+    assert_ne!(second["pid"], first["pid"], "another process answers");
 
     api.delete_service("times").await;
     let gone = api.http.post(uri).bearer_auth(&key).send().await;

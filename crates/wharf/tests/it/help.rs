@@ -15,6 +15,7 @@ fn every_command_explains_itself() {
         &["cluster", "import", "--help"],
         &["cluster", "list", "--help"],
         &["cluster", "show", "--help"],
+        &["replicas", "--help"],
     ] {
         let ended = run(scratch.path(), words);
         assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{words:?}");
@@ -24,6 +25,18 @@ fn every_command_explains_itself() {
             .replace("--help", "wharf");
         insta::assert_snapshot!(name.replace(' ', "-"), ended.out);
     }
+}
+
+#[test]
+fn a_cluster_named_without_its_option_is_told_of_it() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let ended = run(scratch.path(), &["cluster", "show", "local"]);
+    assert_eq!(ended.code, Some(2));
+    assert!(
+        ended.err.contains("hint: wharf cluster show -n local"),
+        "{}",
+        ended.err
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, ExitStatus, Stdio},
 };
@@ -79,6 +79,14 @@ impl Server {
     pub(crate) fn stop(mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.wait()
+    }
+
+    /// As [`Server::stop`]; with what it printed since it was ready.
+    pub(crate) fn stop_and_read(mut self) -> (ExitStatus, String) {
+        self.signal(Signal::TERM);
+        let mut said = String::new();
+        self.out.read_to_string(&mut said).expect("text");
+        (self.wait(), said)
     }
 
     /// SIGKILL, and waits.
