@@ -27,7 +27,8 @@ async fn bad_scripts_are_refused_with_the_reason() {
         ),
         (
             "import no_such_module",
-            "Add the package of the module 'no_such_module'",
+            "Add the package of the module 'no_such_module' to the environment; if it is a file \
+             of yours beside the script, name its folder with source_directory=",
         ),
         (
             "def init(:",
@@ -65,6 +66,9 @@ async fn bad_scripts_are_refused_with_the_reason() {
         assert_eq!(state["phase"], "failed", "{script}");
         let message = state["message"].as_str().expect("a message");
         assert!(message.contains(expected), "{script}: {message}");
+        let has_traceback = replica.log().contains("Traceback (most recent call last)");
+        let says_so = message.contains("The full traceback is in the log");
+        assert!(has_traceback || !says_so, "{script}: {message}");
         assert_eq!(error.to_string(), message);
     }
 }

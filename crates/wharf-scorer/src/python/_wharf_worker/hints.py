@@ -44,6 +44,9 @@ def describe(error, config):
             line += " (%s, line %s)" % (os.path.basename(cause.filename or "?"), cause.lineno)
         line = "%s: %s" % (error, line)
     hint = _hint(cause, config)
+    if hint is None and (cause is not error or type(error).__name__ != "ScriptError"):
+        # What only we say, for example that init() is missing, has none.
+        hint = "The full traceback is in the log."
     return "%s. %s" % (line.rstrip("."), hint) if hint else line
 
 
@@ -51,7 +54,11 @@ def _hint(cause, config):
     if isinstance(cause, ImportError) and getattr(cause, "name", None):
         if isinstance(cause, ImportError) and type(cause).__name__ == "ModuleNotFoundError":
             top = cause.name.split(".")[0]
-            return "Add the package of the module %r to the environment." % top
+            return (
+                "Add the package of the module %r to the environment; if it is a file of "
+                "yours beside the script, name its folder with source_directory= in the "
+                "InferenceConfig." % top
+            )
     if isinstance(cause, FileNotFoundError):
         return (
             "AZUREML_MODEL_DIR is %s; what it holds is in the log. A model that was "
@@ -61,4 +68,4 @@ def _hint(cause, config):
         return "The memory limit of the deployment is too low for init()."
     if "binary incompatibility" in str(cause):
         return "A package was built for another numpy: pin numpy<2 or a newer package."
-    return "The full traceback is in the log."
+    return None
