@@ -31,6 +31,8 @@ pub(crate) enum Resolved {
     Added(String),
     /// Somebody has to do something: what.
     No(String),
+    /// As [`Resolved::No`], for the public host too: no client finds this server.
+    Neither(String),
 }
 
 /// Looks the name up; where it does not resolve and may be mended here, mends it.
@@ -38,6 +40,13 @@ pub(crate) async fn ensure(public_host: &str, hosts: &Path, may_edit: bool) -> R
     let name = blob_host(public_host);
     if is_known(&name).await {
         return Resolved::Yes;
+    }
+    if !is_known(public_host).await {
+        return Resolved::Neither(format!(
+            "add `{public_host}` and `{name}` to your DNS, with the addresses of this machine; for \
+             clients on this machine alone: echo '127.0.0.1 {public_host} {name}' | sudo tee -a {}",
+            hosts.display()
+        ));
     }
     let Some(address) = loopback(public_host).await else {
         return Resolved::No(format!(
@@ -135,11 +144,11 @@ mod tests {
         // Made of characters that no resolver has an answer for.
         let host = "no-such-name.invalid";
         let resolved = ensure(host, &hosts, false).await;
-        let Resolved::No(advice) = resolved else {
+        let Resolved::Neither(advice) = resolved else {
             panic!("{resolved:?}");
         };
         assert!(
-            advice.contains("wharf.blob.no-such-name.invalid"),
+            advice.contains("127.0.0.1 no-such-name.invalid wharf.blob.no-such-name.invalid"),
             "{advice}"
         );
         assert_eq!(fs::read_to_string(&hosts)?, "127.0.0.1 localhost\n");

@@ -66,7 +66,7 @@ pub(crate) fn say(public_url: &str, host: &str, name: &Resolved, data_dir: &Path
     let mut text = String::new();
     let blob_host = blob_host::blob_host(host);
     match name {
-        Resolved::Yes => {}
+        Resolved::Yes | Resolved::Neither(_) => {}
         Resolved::Added(line) => {
             tracing::info!(line, "added a line to {hosts}");
             text.push_str(&format!(
@@ -83,6 +83,16 @@ pub(crate) fn say(public_url: &str, host: &str, name: &Resolved, data_dir: &Path
                  {advice}\n"
             ));
         }
+    }
+    if let Resolved::Neither(advice) = name {
+        tracing::warn!(
+            advice,
+            "`{host}` and `{blob_host}` do not resolve: no client finds this server"
+        );
+        text.push_str(&format!(
+            "`{host}` and `{blob_host}` do not resolve: no client finds this server. This mends \
+             it:\n  {advice}\n"
+        ));
     }
     let env = env_command(data_dir);
     // The step after this one comes last, where the eye is.

@@ -14,7 +14,7 @@ try:
     from importlib.metadata import version, PackageNotFoundError
 except ImportError:
     raise SystemExit('it has no importlib.metadata: Python 3.8 or newer is needed')
-for name in ('azureml-core', 'setuptools', 'requests'):
+for name in ('azureml-core', 'requests'):
     try:
         print(name, version(name))
     except PackageNotFoundError:
@@ -52,7 +52,7 @@ pub(crate) async fn check(python: Option<&Path>, session: Option<&Session>, repo
         let finding = match line.split_once(' ') {
             Some((name @ "azureml-core", "-")) => {
                 Finding::note("python", format!("`{python}` has no {name}")).with_advice(format!(
-                    "{python} -m pip install azureml-core==1.61.0.post4 'setuptools<81'"
+                    "{python} -m pip install azureml-core==1.61.0.post4"
                 ))
             }
             Some((_, "-")) => continue,
