@@ -131,7 +131,7 @@ def test_the_first_script_runs_as_it_is_printed(shell, tmp_path):
     score, deploy, away = blocks(page, "python")
     # `doctor` also looks at programs that a test's PATH does not have.
     (point,) = [b for b in blocks(page, "sh") if "wharf env" in b]
-    point = point.replace("wharf doctor\n", "")
+    point = point.replace("wharf doctor --python ~/sdk/bin/python\n", "")
     (curl,) = [b for b in blocks(page, "sh") if "curl" in b]
     (run,) = [b for b in blocks(page, "sh") if b.startswith("~/sdk/bin/python deploy.py")]
     ask = 'print("KEY=" + service.get_keys()[0]); print("SCORING_URI=" + service.scoring_uri)\n'
