@@ -17,6 +17,7 @@
 //! A new route is one line in [`router`], one `async fn(Call, Caller) -> Answered`
 //! (no `Caller` where no token is needed), and one snapshot in `tests/it`.
 
+mod activity;
 mod answer;
 mod arm;
 mod auth;

@@ -15,8 +15,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use wharf_core::room::{Place, Room};
 
-use crate::dispatch::Api;
+use crate::{
+    activity::{Activity, Quiet},
+    dispatch::Api,
+    settings::Limits,
+};
 
 /// The protocols that are offered, the preferred one first.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -39,6 +44,7 @@ impl Api {
     ) {
         let acceptor = acceptor(tls);
         let limits = self.settings.limits.clone();
+        let room = Room::new(limits.connections, limits.connections_per_address);
         let mut connections = JoinSet::new();
         loop {
             let accepted = tokio::select! {
@@ -47,18 +53,22 @@ impl Api {
                 _ = shutdown.wait_for(|is_over| *is_over) => break,
             };
             match accepted {
-                Ok((stream, _)) if connections.len() < limits.connections => {
-                    connections.spawn(connection(
-                        self.clone(),
-                        stream,
-                        acceptor.clone(),
-                        shutdown.clone(),
-                    ));
-                }
-                Ok(_) => tracing::warn!(
-                    limit = limits.connections,
-                    "a connection was refused: as many as allowed are open"
-                ),
+                Ok((stream, from)) => match room.enter(from.ip()) {
+                    Some(place) => {
+                        let (api, shutdown) = (self.clone(), shutdown.clone());
+                        connections.spawn(connection(
+                            api,
+                            stream,
+                            acceptor.clone(),
+                            shutdown,
+                            place,
+                        ));
+                    }
+                    None => tracing::warn!(
+                        from = %from.ip(),
+                        "a connection was refused: as many as allowed are open"
+                    ),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     sleep(BREATH).await;
@@ -91,6 +101,7 @@ async fn connection(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     mut shutdown: watch::Receiver<bool>,
+    _place: Place,
 ) {
     // Answers are written at once; small ones must not wait for more.
     let _ = stream.set_nodelay(true);
@@ -117,16 +128,19 @@ async fn serve_http1(api: Api, stream: TlsStream<TcpStream>, mut shutdown: watch
         .max_headers(limits.headers)
         .max_header_size(limits.head_bytes + limits.uri_bytes)
         .max_buf_size(limits.head_bytes + limits.uri_bytes + READ_AHEAD);
+    let activity = Activity::new();
     let service = service_fn(|request| {
-        let api = api.clone();
-        async move { Ok::<_, Infallible>(api.answer_connection(request).await) }
+        let (api, activity) = (api.clone(), Arc::clone(&activity));
+        async move { Ok::<_, Infallible>(activity.watch(api.answer_connection(request)).await) }
     });
     let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    tokio::select! {
+    let quiet = tokio::select! {
         _ = served.as_mut() => return,
-        _ = shutdown.wait_for(|is_over| *is_over) => served.as_mut().graceful_shutdown(),
-    }
-    let _ = served.await;
+        _ = shutdown.wait_for(|is_over| *is_over) => None,
+        quiet = activity.quiet(limits) => Some(quiet),
+    };
+    served.as_mut().graceful_shutdown();
+    finish(served, quiet, limits).await;
 }
 
 async fn serve_http2(api: Api, stream: TlsStream<TcpStream>, mut shutdown: watch::Receiver<bool>) {
@@ -140,14 +154,31 @@ async fn serve_http2(api: Api, stream: TlsStream<TcpStream>, mut shutdown: watch
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING);
+    let activity = Activity::new();
     let service = service_fn(|request| {
-        let api = api.clone();
-        async move { Ok::<_, Infallible>(api.answer_connection(request).await) }
+        let (api, activity) = (api.clone(), Arc::clone(&activity));
+        async move { Ok::<_, Infallible>(activity.watch(api.answer_connection(request)).await) }
     });
     let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    tokio::select! {
+    let quiet = tokio::select! {
         _ = served.as_mut() => return,
-        _ = shutdown.wait_for(|is_over| *is_over) => served.as_mut().graceful_shutdown(),
+        _ = shutdown.wait_for(|is_over| *is_over) => None,
+        quiet = activity.quiet(limits) => Some(quiet),
+    };
+    served.as_mut().graceful_shutdown();
+    finish(served, quiet, limits).await;
+}
+
+/// Lets a connection end. What an idle one has not taken yet of its last answer gets
+/// some time; the end of a server has a limit of its own.
+async fn finish<E>(
+    served: impl Future<Output = Result<(), E>>,
+    quiet: Option<Quiet>,
+    limits: &Limits,
+) {
+    match quiet {
+        Some(Quiet::Stalled) => tracing::debug!("a client does not take its answer"),
+        Some(Quiet::Idle) => drop(timeout(limits.write_stall, served).await),
+        None => drop(served.await),
     }
-    let _ = served.await;
 }

@@ -10,7 +10,7 @@
 //!   [`environment`], [`endpoint`], [`endpoint_request`], [`deployment`],
 //!   [`kubeconfig`]
 //! - what fits where: [`capacity`]
-//! - what routers read: [`route`], [`keys`], [`scaling`]
+//! - what routers read: [`route`], [`keys`], [`scaling`]; how many may come: [`room`]
 //! - what others implement: [`backend`], [`clock`]
 //! - catalogues: [`vm_size`], [`kubernetes_version`], [`network`], [`limits`]
 
@@ -37,6 +37,7 @@ pub mod operation;
 pub mod quote;
 pub mod resource;
 pub mod resource_id;
+pub mod room;
 pub mod route;
 pub mod scaling;
 pub mod secret;

@@ -15,7 +15,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
-use wharf_core::route::{ReplicaTable, RouteTable};
+use wharf_core::{
+    room::{Place, Room},
+    route::{ReplicaTable, RouteTable},
+};
 
 use crate::{
     Shared,
@@ -24,7 +27,6 @@ use crate::{
     error::StartError,
     metrics::Counters,
     patience::Patient,
-    room::{Place, Room},
     scaler::{self, Scaler},
     settings::Limits,
     source::memory,
@@ -128,6 +130,12 @@ impl RouterHandle {
         Arc::clone(&self.counters)
     }
 
+    /// Ends when the router does without being stopped: after a panic. Of use no more
+    /// then, also not to [`RouterHandle::stop`].
+    pub async fn ended(&mut self) {
+        let _ = (&mut self.accepting).await;
+    }
+
     /// Accepts nothing new, lets requests in flight end for as long as
     /// [`Limits::drain`] says, then cuts what is left. True when nothing was cut.
     pub async fn stop(mut self) -> bool {
@@ -150,7 +158,8 @@ async fn accept(
     mut stop: Stop,
     alive: mpsc::Sender<()>,
 ) {
-    let room = Room::new(&shared.limits);
+    let limits = &shared.limits;
+    let room = Room::new(limits.connections, limits.connections_per_address);
     let mut watched = stop.clone();
     loop {
         let accepted = tokio::select! {

@@ -7,11 +7,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::settings::Limits;
-
 /// Counts connections.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub struct Room {
     most: usize,
     most_per_address: usize,
     taken: Mutex<Taken>,
@@ -24,16 +22,17 @@ struct Taken {
 }
 
 impl Room {
-    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
+    /// Room for `most` connections, of which `most_per_address` from one address.
+    pub fn new(most: usize, most_per_address: usize) -> Arc<Self> {
         Arc::new(Self {
-            most: limits.connections,
-            most_per_address: limits.connections_per_address,
+            most,
+            most_per_address,
             taken: Mutex::default(),
         })
     }
 
     /// A place for one connection, if there is any.
-    pub(crate) fn enter(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
+    pub fn enter(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
         // The same client may come as an IPv4 address and as one mapped to IPv6.
         let from = from.to_canonical();
         let mut taken = self.lock();
@@ -56,7 +55,7 @@ impl Room {
 
 /// The place of one connection, given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub struct Place {
     room: Arc<Room>,
     from: IpAddr,
 }
@@ -80,11 +79,7 @@ mod tests {
 
     #[test]
     fn in_all_and_from_one_address() {
-        let room = Room::new(&Limits {
-            connections: 3,
-            connections_per_address: 2,
-            ..Limits::default()
-        });
+        let room = Room::new(3, 2);
         let [a, b, c]: [IpAddr; 3] =
             ["192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2"].map(|text| text.parse().unwrap());
         let first = room.enter(a);
