@@ -52,6 +52,14 @@ pub(crate) async fn run(args: &ServerArgs) -> Result<(), StartError> {
             // A part that panicked said so in the log.
             return Err(StartError::Part("a part of the server ended by itself".to_owned()));
         }
+        () = server.router.ended() => {
+            return Err(StartError::Part("the router ended by itself".to_owned()));
+        }
+        // Nothing can be acknowledged any more; whoever watches the process starts it
+        // anew, and the new one reads what is on the disk.
+        why = server.store.broken() => {
+            return Err(StartError::Part(format!("{why}; start the server again")));
+        }
     };
     tracing::info!(
         signal = name,
