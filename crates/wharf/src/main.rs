@@ -15,6 +15,8 @@ mod data_dir;
 mod durable;
 mod error;
 mod keys;
+#[cfg(test)]
+mod limits_page;
 mod local_cluster;
 mod passed_on;
 mod ports;
