@@ -108,9 +108,7 @@ pub(crate) async fn asset_files(
         if room == 0 {
             break;
         }
-        let found = session
-            .artifact_list(workspace, path, None, room)
-            .await?;
+        let found = session.artifact_list(workspace, path, None, room).await?;
         for artifact in found {
             let whole = artifact.path.to_string();
             files.push((whole[parent..].to_owned(), artifact));
