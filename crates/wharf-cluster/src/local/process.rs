@@ -146,10 +146,16 @@ pub(super) fn kill_orphans<'a>(scorers: impl IntoIterator<Item = &'a Found>) {
 }
 
 /// Kills what replicas under `root` left whose scorer is gone: all but what the
-/// `scorers` and theirs are.
+/// `scorers` and theirs are. While the mark of a scorer is not known, nothing is.
 pub(super) fn kill_left_behind<'a>(root: &Path, scorers: impl IntoIterator<Item = &'a Found>) {
-    let marks = scorers.into_iter().filter_map(|it| it.mark.clone());
-    let alive = marks.collect();
+    let marks = scorers.into_iter().map(|it| it.mark.clone());
+    let Some(alive) = marks.collect::<Option<BTreeSet<_>>>() else {
+        tracing::warn!(
+            "a replica cannot be asked for its mark, so what others left behind stays until the \
+             next start"
+        );
+        return;
+    };
     if let Err(error) = strays::end_others(root, &alive) {
         tracing::warn!(%error, "processes of replicas that are gone may stay");
     }
@@ -320,4 +326,35 @@ impl Process {
 fn watch_end(pid: i32) -> Option<AsyncFd<OwnedFd>> {
     let fd = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
     AsyncFd::with_interest(fd, tokio::io::Interest::READABLE).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_behind_while_a_mark_is_unknown() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let root = scratch.path();
+        let mut left = std::process::Command::new("sleep")
+            .arg("600")
+            .env(strays::VARIABLE, root.join("replica-1:0"))
+            .spawn()
+            .expect("sleep starts");
+        let scorer = |mark| Found {
+            pid: 2,
+            start_time: 0,
+            config: root.join("replica-2/config.json"),
+            mark,
+        };
+        // The child carries its mark from the moment that it runs its own program.
+        let pid = i32::try_from(left.id()).expect("a pid");
+        while strays::mark_of(pid) != Some(root.join("replica-1:0")) {
+            std::thread::yield_now();
+        }
+        kill_left_behind(root, [&scorer(None)]);
+        assert!(left.try_wait().expect("asked").is_none());
+        kill_left_behind(root, [&scorer(Some(root.join("replica-2:0")))]);
+        left.wait().expect("killed");
+    }
 }
