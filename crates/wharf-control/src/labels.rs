@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use wharf_core::finding::Finding;
+use wharf_core::{finding::Finding, limits::MOST_LABELS};
 
-/// Most labels of a kind on one resource.
-const MOST: usize = 100;
 /// Longest name or value in bytes.
 const LONGEST: usize = 4_096;
 
@@ -14,10 +12,13 @@ pub type Wanted = (String, Option<String>);
 
 /// Checks the limits.
 pub(crate) fn check(field: &str, labels: &BTreeMap<String, String>, findings: &mut Vec<Finding>) {
-    if labels.len() > MOST {
+    if labels.len() > MOST_LABELS {
         findings.push(Finding::new(
             field,
-            format!("has {} entries; at most {MOST} are allowed", labels.len()),
+            format!(
+                "has {} entries; at most {MOST_LABELS} are allowed",
+                labels.len()
+            ),
         ));
     }
     let is_bad = |(name, value): (&String, &String)| {
