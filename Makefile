@@ -63,7 +63,7 @@ wharf-debug: needs
 	@cargo build --locked --bin wharf
 
 needs:
-	@PYTHON="$(PYTHON)" .ci/needs
+	@PYTHON="$(PYTHON)" TARGET="$(TARGET)" .ci/needs
 
 nextest:
 	@$(NEXTEST) --version >/dev/null 2>&1 || { \

@@ -47,6 +47,8 @@ class WharfProcess:
         # What it is started with, each time: the tests change their own variables.
         self.variables = dict(os.environ)
         # The server makes environments with the `uv` of this Python's own folder.
+        # Environments of the tests are small; they do not ask for a roomy disk.
+        self.variables.setdefault("WHARF_KEEP_FREE", "64")
         self.variables["PATH"] = f"{Path(sys.executable).parent}:{self.variables['PATH']}"
 
     def start(self):

@@ -123,6 +123,18 @@ pub(crate) struct ServerArgs {
     #[arg(long, env = "WHARF_HOST_PYTHON", value_name = "PROGRAM")]
     pub(crate) host_python: Option<PathBuf>,
 
+    /// Room that the making of an environment leaves on the disk, in MiB: below it
+    /// none is begun, and one under way is stopped, so that what else is on the disk
+    /// can still be written
+    #[arg(
+        long,
+        env = "WHARF_KEEP_FREE",
+        value_name = "MIB",
+        default_value = "1024",
+        value_parser = clap::value_parser!(u64).range(0..=10_485_760)
+    )]
+    pub(crate) keep_free: u64,
+
     /// How long running requests may take when the server is stopped, in seconds;
     /// what then still runs, uploads and answers in streams too, is cut. A server
     /// with nothing to do stops at once, and a second signal does not wait.

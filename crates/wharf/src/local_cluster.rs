@@ -38,6 +38,7 @@ pub(crate) fn environments(
     let mut settings = UvSettings::new(dir.path("environments"));
     settings.uv.clone_from(&args.uv);
     settings.environment = passed_on::to_builders();
+    settings.limits.least_free_bytes = args.keep_free << 20;
     settings.policy.strict_python = args.strict_python;
     settings.policy.allow_source_builds = args.allow_source_builds;
     settings.policy.host_python.clone_from(&args.host_python);

@@ -19,7 +19,7 @@ use wharf_core::{
 
 use super::{
     build::{Build, disk, variables},
-    command::{Silence, free_bytes},
+    command::{Silence, free_bytes, too_full},
     install::install,
     interpreters::{self, installed},
     layout::{EnvironmentRecord, Layout, RequestRecord},
@@ -137,10 +137,11 @@ impl UvEnvironments {
             }
         };
         let free = free_bytes(self.layout.root()).map_err(|error| disk(&error))?;
-        if free < self.settings.limits.least_free_bytes {
+        let least_free = self.settings.limits.least_free_bytes;
+        if free < least_free {
             return Err(EnvironmentError::Failed {
                 step: "prepare",
-                message: format!("the disk has only {} MB left", free >> 20),
+                message: too_full(free, least_free),
             });
         }
         let work = self.layout.work_folder().map_err(|error| disk(&error))?;

@@ -148,11 +148,8 @@ impl Run<'_> {
                 _ = disk.tick() => {
                     let free = free_bytes(self.folder).unwrap_or(u64::MAX);
                     if free < self.least_free {
-                        break Err(failed(format!(
-                            "was stopped: the disk has {} MB left, and {} MB are kept free",
-                            free >> 20,
-                            self.least_free >> 20
-                        )));
+                        let why = too_full(free, self.least_free);
+                        break Err(failed(format!("was stopped: {why}")));
                     }
                 }
             }
@@ -181,6 +178,15 @@ impl Run<'_> {
             lines: lines.finish(),
         })
     }
+}
+
+/// What is told when there is less room than is kept free.
+pub(super) fn too_full(free: u64, least_free: u64) -> String {
+    format!(
+        "the disk has {} MB left, and {} MB are kept free (`wharf server --keep-free`)",
+        free >> 20,
+        least_free >> 20
+    )
 }
 
 /// Whether pip names the operator's indexes and folders ("Looking in indexes: …",

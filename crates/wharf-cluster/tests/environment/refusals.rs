@@ -116,3 +116,18 @@ async fn an_environment_that_is_too_large_is_not_kept() {
     assert!(why.contains("0 MB are allowed"), "{why}");
     assert_eq!((scene.environments(), scene.work()), (0, 0));
 }
+
+#[tokio::test]
+async fn a_disk_that_is_nearly_full_is_kept_for_others() {
+    let scene = Scene::new();
+    let mut settings = scene.settings("");
+    settings.limits.least_free_bytes = u64::MAX;
+    let environments = UvEnvironments::new(settings).expect("opens");
+    let (built, _) = build(&environments, &spec(&[], &["six"])).await;
+    let why = built.expect_err("no room").to_string();
+    assert!(
+        why.contains("MB left") && why.contains("--keep-free"),
+        "{why}"
+    );
+    assert_eq!((scene.environments(), scene.work()), (0, 0));
+}

@@ -138,6 +138,7 @@ fn variables() -> Vec<(String, String)> {
 pub(crate) fn settings(root: &Path) -> UvSettings {
     let mut settings = UvSettings::new(root);
     settings.environment = variables();
+    settings.limits.least_free_bytes = 64 << 20;
     settings
 }
 

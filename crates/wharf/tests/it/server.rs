@@ -133,6 +133,8 @@ pub(crate) fn data(dir: &Path) -> PathBuf {
 pub(crate) fn spawn(dir: &Path, words: &[&str]) -> Child {
     let log = fs::File::create(dir.join("log")).expect("a log");
     let mut command = wharf(dir, &["server", "--no-hosts-entry"]);
+    // What a deployment needs is small; the machine's disk is not what is tested.
+    command.args(["--keep-free", "64"]);
     command.arg("--data-dir").arg(data(dir));
     if !words.contains(&"--listen") {
         command.args(["--listen", "127.0.0.1:0"]);
