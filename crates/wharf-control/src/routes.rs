@@ -95,7 +95,10 @@ impl Routes {
                 Some(route) => routes.insert(name.to_owned(), Arc::new(route)),
                 None => routes.remove(name),
             };
-            *table = Arc::new(RouteTable { routes });
+            *table = Arc::new(RouteTable {
+                routes,
+                certificates: Arc::clone(&table.certificates),
+            });
             true
         });
     }

@@ -11,6 +11,7 @@
 //!   [`kubeconfig`]
 //! - what fits where: [`capacity`]
 //! - what routers read: [`route`], [`keys`], [`scaling`]; how many may come: [`room`]
+//! - names and certificates of computes: [`tls`]
 //! - what others implement: [`backend`], [`clock`]
 //! - catalogues: [`vm_size`], [`kubernetes_version`], [`network`], [`limits`]
 
@@ -41,6 +42,7 @@ pub mod room;
 pub mod route;
 pub mod scaling;
 pub mod secret;
+pub mod tls;
 pub mod vm_size;
 pub mod workspace;
 

@@ -7,7 +7,12 @@ use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc, time:
 
 use serde::{Deserialize, Serialize};
 
-use crate::{deployment::WorkloadKey, keys::KeyHash, scaling::Scaling};
+use crate::{
+    deployment::WorkloadKey,
+    keys::KeyHash,
+    scaling::Scaling,
+    tls::{CertificatePair, HostName},
+};
 
 /// Who may score on a route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +57,8 @@ pub struct RouteTarget {
 pub struct RouteTable {
     /// By endpoint name.
     pub routes: HashMap<String, Arc<Route>>,
+    /// What connections to a compute's own name are served with.
+    pub certificates: Arc<HashMap<HostName, Arc<CertificatePair>>>,
 }
 
 /// How a replica is reached.

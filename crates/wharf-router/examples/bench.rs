@@ -186,6 +186,7 @@ fn main() {
     };
     let table = RouteTable {
         routes: HashMap::from([("iris".to_owned(), Arc::new(route))]),
+        ..RouteTable::default()
     };
     let ready = ReadyReplica {
         id: "r".to_owned(),

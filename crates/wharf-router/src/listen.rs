@@ -48,7 +48,7 @@ const READ_AHEAD: usize = 128 * 1024;
 pub struct RouterSettings {
     /// Where clients come in; bound by the caller.
     pub listener: TcpListener,
-    /// Certificates. Without ALPN protocols, `h2` and `http/1.1` are offered.
+    /// TLS, with the certificate for names that no compute has. Without ALPN protocols, `h2` and `http/1.1` are offered.
     pub tls: Arc<ServerConfig>,
     /// Limits on what clients send.
     pub limits: Limits,
@@ -101,13 +101,14 @@ impl Router {
         tokio::spawn(scaler::run(Arc::clone(&current), scaler, stop.clone()));
         let (alive, connections) = mpsc::channel(1);
         let drain = limits.drain;
+        let acceptor = tls::acceptor(&tls, Arc::clone(&current));
         let shared = Arc::new(Shared {
             current,
             budget: Arc::new(Budget::new(limits.buffered_total_bytes)),
             counters: Arc::clone(&counters),
             limits,
         });
-        let accepting = tokio::spawn(accept(listener, tls::acceptor(tls), shared, stop, alive));
+        let accepting = tokio::spawn(accept(listener, acceptor, shared, stop, alive));
         Ok(RouterHandle {
             local_addr,
             phase,

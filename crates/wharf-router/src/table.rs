@@ -7,13 +7,18 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use rustls::sign::CertifiedKey;
 use wharf_core::{
     deployment::WorkloadKey,
     route::{ReplicaTable, RouteAuthentication, RouteTable},
     scaling::Scaling,
 };
 
-use crate::{admit::Workload, settings::Limits};
+use crate::{
+    admit::Workload,
+    settings::Limits,
+    tls::{Certificates, Keyring},
+};
 
 /// A deployment under an endpoint.
 #[derive(Debug)]
@@ -37,11 +42,17 @@ pub(crate) struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
     entries: HashMap<String, Arc<Entry>>,
+    certificates: Arc<Certificates>,
 }
 
 impl Snapshot {
     pub(crate) fn find(&self, endpoint: &str) -> Option<&Arc<Entry>> {
         self.entries.get(endpoint)
+    }
+
+    /// The certificate of a name, which is in small letters.
+    pub(crate) fn certificate(&self, name: &str) -> Option<Arc<CertifiedKey>> {
+        self.certificates.get(name).map(Arc::clone)
     }
 
     pub(crate) fn targets(&self) -> impl Iterator<Item = &Target> {
@@ -56,6 +67,7 @@ pub(crate) type Current = ArcSwap<Snapshot>;
 #[derive(Debug)]
 pub(crate) struct Builder {
     workloads: HashMap<WorkloadKey, Arc<Workload>>,
+    keyring: Keyring,
     queue_floor: usize,
     queue_factor: usize,
 }
@@ -64,6 +76,7 @@ impl Builder {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             workloads: HashMap::new(),
+            keyring: Keyring::default(),
             queue_floor: limits.queue_floor,
             queue_factor: limits.queue_factor,
         }
@@ -77,7 +90,10 @@ impl Builder {
         replicas: &ReplicaTable,
     ) {
         let ready = |key: &WorkloadKey| replicas.replicas.get(key).map_or(&[][..], Vec::as_slice);
-        let mut snapshot = Snapshot::default();
+        let mut snapshot = Snapshot {
+            certificates: self.keyring.update(&routes.certificates),
+            ..Snapshot::default()
+        };
         let mut concurrencies: HashMap<&WorkloadKey, u32> = HashMap::new();
         for (name, route) in &routes.routes {
             let targets = route

@@ -72,6 +72,7 @@ pub(crate) fn table(routes: Vec<Route>) -> Arc<RouteTable> {
         .map(|route| (route.endpoint.clone(), Arc::new(route)));
     Arc::new(RouteTable {
         routes: routes.collect(),
+        ..RouteTable::default()
     })
 }
 
