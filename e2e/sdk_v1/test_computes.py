@@ -138,14 +138,26 @@ def test_names_have_a_rule(workspace, bad):
 
 
 def test_a_name_is_taken_once(workspace, name):
-    config = AksCompute.provisioning_configuration(cluster_purpose=DEV_TEST)
-    compute = settled_compute(ComputeTarget.create(workspace, name, config))
+    config = AksCompute.provisioning_configuration(agent_count=2, cluster_purpose=DEV_TEST)
+    first = ComputeTarget.create(workspace, name, config)
+    # A retry of the same request is answered with the same operation.
+    again = ComputeTarget.create(workspace, name, config)
+    assert again._operation_endpoint == first._operation_endpoint
+    compute = settled_compute(first)
+    bigger = AksCompute.provisioning_configuration(agent_count=5, cluster_purpose=DEV_TEST)
     attach = AksCompute.attach_configuration(
-        resource_group=workspace.resource_group, cluster_name="local"
+        resource_group=workspace.resource_group, cluster_name="local", cluster_purpose=DEV_TEST
     )
-    with pytest.raises(ComputeTargetException) as error:
-        ComputeTarget.attach(workspace, name, attach)
-    assert name in str(error.value) or "resourceId" in str(error.value)
+    for ask, what in [
+        (lambda: ComputeTarget.create(workspace, name, bigger), "agentCount 5"),
+        (lambda: ComputeTarget.attach(workspace, name, attach), "managedClusters/local"),
+    ]:
+        with pytest.raises(ComputeTargetException) as error:
+            ask()
+        message = str(error.value)
+        assert "Response Code: 409" in message and "already exists" in message
+        assert "agentCount 2" in message and what in message
+    assert ComputeTarget(workspace, name).agent_count == 2
     compute.delete()
 
 
@@ -229,6 +241,26 @@ def test_update_turns_the_load_balancer_inward(workspace, attach, name):
     compute.update(AksUpdateConfiguration(load_balancer_type="InternalLoadBalancer"))
     settled_compute(compute)
     assert ComputeTarget(workspace, name).load_balancer_type == "InternalLoadBalancer"
+
+
+def test_an_update_of_a_subnet_leaves_the_type(workspace, attach, name):
+    compute = attach(name, load_balancer_type="InternalLoadBalancer", load_balancer_subnet="one")
+    assert compute.load_balancer_subnet == "one"
+    compute.update(
+        AksUpdateConfiguration(
+            load_balancer_type="InternalLoadBalancer", load_balancer_subnet="two"
+        )
+    )
+    compute.wait_for_completion()
+    assert (compute.load_balancer_type, compute.load_balancer_subnet) == (
+        "InternalLoadBalancer", "two"
+    )
+    compute.update(AksUpdateConfiguration())
+    compute.wait_for_completion()
+    assert compute.load_balancer_subnet == "two"
+    compute.update(AksUpdateConfiguration(load_balancer_type="PublicIp"))
+    compute.wait_for_completion()
+    assert (compute.load_balancer_type, compute.load_balancer_subnet) == ("PublicIp", None)
 
 
 def test_credentials_of_a_local_cluster_are_empty_and_no_error(attach, name):

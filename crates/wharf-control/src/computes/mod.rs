@@ -1,8 +1,11 @@
 //! Computes: create, attach, update, read, delete, detach.
 //!
-//! - [`put`]: a PUT with its checks
+//! - [`put`]: a PUT with its checks; [`existing`]: of a name that is taken
+//! - [`busy`]: what is under way with one
 //! - [`write`]: the use cases that write; [`read`]: those that do not
 
+mod busy;
+mod existing;
 mod put;
 mod read;
 mod write;

@@ -1,12 +1,13 @@
-//! A PUT of a compute: what it asks for, checked as a whole, and the rows it writes.
+//! A PUT of a compute that is new: what it asks for, checked as a whole, and the rows
+//! it writes. One that is there is met in [`super::existing`].
 
 use jiff::Timestamp;
 use uuid::Uuid;
 use wharf_core::{
     Error, Kind, Result,
     compute::{
-        CheckedCompute, Compute, ComputeRequest, ComputeSpec, DEFAULT_AGENT_COUNT, Origin,
-        check_cores,
+        CheckedCompute, Compute, ComputeRequest, ComputeSpec, DEFAULT_AGENT_COUNT, LoadBalancer,
+        Origin, check_cores,
     },
     finding::Finding,
     managed_cluster::{ManagedCluster, ProviderKind},
@@ -21,15 +22,13 @@ use wharf_store::{Session, Txn};
 
 use crate::{Written, bootstrap::local_cluster_spec};
 
-const INNER: &str = "properties.properties.";
-
 /// A PUT under way: the request with everything that was found for it.
 pub(super) struct Put {
-    workspace: Workspace,
+    pub(super) workspace: Workspace,
     name: String,
-    request: ComputeRequest,
-    findings: Vec<Finding>,
-    now: Timestamp,
+    pub(super) request: ComputeRequest,
+    pub(super) findings: Vec<Finding>,
+    pub(super) now: Timestamp,
 }
 
 impl Put {
@@ -48,11 +47,11 @@ impl Put {
         }
     }
 
-    fn refuse(&mut self, field: impl Into<String>, message: impl Into<String>) {
+    pub(super) fn refuse(&mut self, field: impl Into<String>, message: impl Into<String>) {
         self.findings.push(Finding::new(field, message));
     }
 
-    fn operation(&self, target: Uuid, verb: Verb, generation: Generation) -> Operation {
+    pub(super) fn operation(&self, target: Uuid, verb: Verb, generation: Generation) -> Operation {
         Operation {
             id: OperationId::random(),
             workspace: Some(self.workspace.id),
@@ -69,14 +68,17 @@ impl Put {
     }
 
     /// The name and the request as checked, or all findings.
-    fn settle(&mut self, checked: Option<CheckedCompute>) -> Result<(ComputeName, CheckedCompute)> {
+    pub(super) fn settle(
+        &mut self,
+        checked: CheckedCompute,
+    ) -> Result<(ComputeName, CheckedCompute)> {
         let name = self.name.parse::<ComputeName>();
         if let Err(error) = &name {
             let finding = Finding::new("name", format!("`{}` {error}", self.name));
             self.findings.insert(0, finding);
         }
-        match (name, checked) {
-            (Ok(name), Some(checked)) if self.findings.is_empty() => Ok((name, checked)),
+        match name {
+            Ok(name) if self.findings.is_empty() => Ok((name, checked)),
             _ => Err(Error::Invalid(std::mem::take(&mut self.findings))),
         }
     }
@@ -84,26 +86,38 @@ impl Put {
     pub(super) async fn write(mut self, txn: &mut Txn) -> Result<Written<Compute>> {
         let checked = self.request.check(&mut self.findings);
         if let Some(known) = txn.compute_get(&self.workspace.id, &self.name).await? {
-            return self.update(txn, known, checked).await;
+            return self.meet(txn, known, checked).await;
         }
+        let load_balancer = self.load_balancer(&checked, &LoadBalancer::default());
         let wants_attach = self
             .request
             .resource_id
             .as_deref()
             .is_some_and(|id| !id.is_empty());
         if wants_attach {
-            self.attach(txn, checked).await
+            self.attach(txn, checked, load_balancer).await
         } else {
-            self.create(txn, checked).await
+            self.create(txn, checked, load_balancer).await
         }
+    }
+
+    /// How the router will be reached, when it was reached as in `before`.
+    pub(super) fn load_balancer(
+        &mut self,
+        checked: &CheckedCompute,
+        before: &LoadBalancer,
+    ) -> LoadBalancer {
+        let change = checked.load_balancer.clone();
+        change.apply(before, &mut self.findings)
     }
 
     async fn create(
         mut self,
         txn: &mut Txn,
-        checked: Option<CheckedCompute>,
+        checked: CheckedCompute,
+        load_balancer: LoadBalancer,
     ) -> Result<Written<Compute>> {
-        if let Some(checked) = &checked {
+        if checked.are_cores_known {
             check_cores(
                 checked.purpose,
                 checked.agent_count.unwrap_or(DEFAULT_AGENT_COUNT),
@@ -138,14 +152,15 @@ impl Put {
             modified_at: self.now,
         };
         txn.managed_cluster_insert(&cluster, None).await?;
-        self.insert(txn, name, checked, &cluster, Origin::Created)
-            .await
+        let spec = self.spec(&checked, &cluster, Origin::Created, load_balancer);
+        self.insert(txn, name, spec).await
     }
 
     async fn attach(
         mut self,
         txn: &mut Txn,
-        checked: Option<CheckedCompute>,
+        checked: CheckedCompute,
+        load_balancer: LoadBalancer,
     ) -> Result<Written<Compute>> {
         let cluster = self.find_cluster(txn).await?;
         let mut taken = None;
@@ -160,7 +175,7 @@ impl Put {
                     ),
                 );
             }
-            if let Some(checked) = &checked {
+            if checked.are_cores_known {
                 check_cores(
                     checked.purpose,
                     cluster.spec.node_count,
@@ -189,8 +204,8 @@ impl Put {
                 ),
             ));
         }
-        self.insert(txn, name, checked, &cluster, Origin::Attached)
-            .await
+        let spec = self.spec(&checked, &cluster, Origin::Attached, load_balancer);
+        self.insert(txn, name, spec).await
     }
 
     /// The cluster that is to be attached; one that is not there is a finding.
@@ -229,38 +244,46 @@ impl Put {
         Ok(found)
     }
 
+    fn spec(
+        &self,
+        checked: &CheckedCompute,
+        cluster: &ManagedCluster,
+        origin: Origin,
+        load_balancer: LoadBalancer,
+    ) -> ComputeSpec {
+        let request = &self.request;
+        ComputeSpec {
+            origin,
+            cluster: cluster.id,
+            cluster_id: cluster.resource_id(),
+            location: request
+                .location
+                .clone()
+                .unwrap_or_else(|| self.workspace.location.clone()),
+            compute_location: request.compute_location.clone(),
+            description: request.description.clone(),
+            tags: request.tags.clone().unwrap_or_default(),
+            purpose: checked.purpose,
+            agent_count: cluster.spec.node_count,
+            vm_size: cluster.spec.vm_size.clone(),
+            network: checked.network.clone(),
+            load_balancer,
+            removal: None,
+            extra: request.extra.clone(),
+        }
+    }
+
     async fn insert(
         self,
         txn: &mut Txn,
         name: ComputeName,
-        checked: CheckedCompute,
-        cluster: &ManagedCluster,
-        origin: Origin,
+        spec: ComputeSpec,
     ) -> Result<Written<Compute>> {
-        let request = &self.request;
         let compute = Compute {
             id: Uuid::new_v4(),
             workspace: self.workspace.id,
             name,
-            spec: ComputeSpec {
-                origin,
-                cluster: cluster.id,
-                cluster_id: cluster.resource_id(),
-                location: request
-                    .location
-                    .clone()
-                    .unwrap_or_else(|| self.workspace.location.clone()),
-                compute_location: request.compute_location.clone(),
-                description: request.description.clone(),
-                tags: request.tags.clone().unwrap_or_default(),
-                purpose: checked.purpose,
-                agent_count: cluster.spec.node_count,
-                vm_size: cluster.spec.vm_size.clone(),
-                network: checked.network,
-                load_balancer: checked.load_balancer,
-                removal: None,
-                extra: request.extra.clone(),
-            },
+            spec,
             generation: Generation::FIRST,
             observed: Observed::NotYet,
             created_at: self.now,
@@ -275,128 +298,4 @@ impl Put {
             is_new: true,
         })
     }
-
-    async fn update(
-        mut self,
-        txn: &mut Txn,
-        known: Compute,
-        checked: Option<CheckedCompute>,
-    ) -> Result<Written<Compute>> {
-        if known.spec.removal.is_some() {
-            return Err(going(&known));
-        }
-        let mut spec = known.spec.clone();
-        if let Some(checked) = &checked {
-            self.check_unchangeable(&known, checked);
-            if let Some(count) = checked.agent_count
-                && count != known.spec.agent_count
-            {
-                spec.agent_count = count;
-                check_cores(spec.purpose, count, &spec.vm_size, &mut self.findings);
-            }
-            spec.load_balancer = checked.load_balancer.clone();
-        }
-        self.settle(checked)?;
-        let request = &self.request;
-        spec.description = request.description.clone().or(spec.description);
-        spec.tags = request.tags.clone().unwrap_or(spec.tags);
-        spec.extra.extend(request.extra.clone());
-        let generation = known.generation.next();
-        let is_current = txn
-            .compute_update_spec(&known.id, generation, &spec, self.now)
-            .await?;
-        if !is_current {
-            return Err(Error::internal("a compute changed inside the writer"));
-        }
-        if spec.agent_count != known.spec.agent_count {
-            self.resize_cluster(txn, &spec).await?;
-        }
-        let operation = self.operation(known.id, Verb::Update, generation);
-        txn.operation_insert(&operation).await?;
-        Ok(Written {
-            resource: Compute {
-                spec,
-                generation,
-                modified_at: self.now,
-                ..known
-            },
-            operation: operation.id,
-            is_new: false,
-        })
-    }
-
-    async fn resize_cluster(&self, txn: &mut Txn, spec: &ComputeSpec) -> Result<()> {
-        let Some(mut cluster) = txn.managed_cluster_by_id(&spec.cluster).await? else {
-            return Ok(());
-        };
-        cluster.spec.node_count = spec.agent_count;
-        txn.managed_cluster_update_spec(
-            &cluster.id,
-            cluster.generation.next(),
-            &cluster.spec,
-            self.now,
-        )
-        .await?;
-        Ok(())
-    }
-
-    /// What a PUT of a compute that is there must leave as it is.
-    fn check_unchangeable(&mut self, known: &Compute, checked: &CheckedCompute) {
-        let spec = &known.spec;
-        if self.request.purpose.is_some() && checked.purpose != spec.purpose {
-            self.refuse(
-                format!("{INNER}clusterPurpose"),
-                format!(
-                    "is {} and cannot be changed; make another compute",
-                    spec.purpose.as_str()
-                ),
-            );
-        }
-        if checked.vm_size.is_some_and(|size| size != spec.vm_size) {
-            self.refuse(
-                format!("{INNER}agentVmSize"),
-                format!(
-                    "is {} and cannot be changed; make another compute",
-                    spec.vm_size
-                ),
-            );
-        }
-        if checked
-            .agent_count
-            .is_some_and(|count| count != spec.agent_count)
-            && spec.origin == Origin::Attached
-        {
-            self.refuse(
-                format!("{INNER}agentCount"),
-                "belongs to the attached cluster; scale that one",
-            );
-        }
-        if checked.network.is_some() && checked.network != spec.network {
-            self.refuse(
-                format!("{INNER}aksNetworkingConfiguration"),
-                "cannot be changed; make another compute",
-            );
-        }
-        if checked
-            .attach
-            .as_ref()
-            .is_some_and(|id| *id != spec.cluster_id)
-        {
-            self.refuse(
-                "properties.resourceId",
-                format!(
-                    "compute `{}` is there already, on `{}`; detach it first or take another name",
-                    known.name, spec.cluster_id
-                ),
-            );
-        }
-    }
-}
-
-pub(super) fn going(compute: &Compute) -> Error {
-    Error::conflict(
-        Kind::Compute,
-        compute.name.as_str(),
-        "is being removed; wait until it is gone",
-    )
 }

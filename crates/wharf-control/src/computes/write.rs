@@ -10,7 +10,7 @@ use wharf_core::{
 };
 use wharf_store::Txn;
 
-use super::put::{Put, going};
+use super::{busy::busy, put::Put};
 use crate::{App, Written, places::find_workspace};
 
 impl App {
@@ -88,7 +88,7 @@ async fn remove(
         let under_way = txn.operation_at(&compute.id, compute.generation).await?;
         return match under_way {
             Some(operation) if asked == removal => Ok(Some((compute.id, operation))),
-            _ => Err(going(&compute)),
+            _ => Err(busy(txn, &compute).await?),
         };
     }
     if removal == Removal::Delete && compute.spec.origin == Origin::Attached {

@@ -39,6 +39,30 @@ fn attach(test: &TestApp) -> ComputeRequest {
     }
 }
 
+/// A document as it was read, to be edited and sent back.
+fn read_back() -> ComputeRequest {
+    ComputeRequest {
+        is_read_back: true,
+        ..create()
+    }
+}
+
+fn conflict(refused: Result<Written<Compute>>) -> String {
+    match refused {
+        Err(error @ Error::Conflict { .. }) => error.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn stranger() -> wharf_core::backend::OwnershipMarker {
+    wharf_core::backend::OwnershipMarker {
+        workspace: uuid::Uuid::from_u128(1),
+        compute_id: uuid::Uuid::from_u128(2),
+        compute: "theirs".into(),
+        incarnation: uuid::Uuid::from_u128(2),
+    }
+}
+
 fn state(compute: &Compute) -> ProvisioningState {
     ProvisioningState::of(
         compute.generation,
@@ -97,13 +121,22 @@ async fn every_broken_rule_comes_at_once_with_its_field() {
             "properties.properties.clusterPurpose",
             "properties.properties.agentCount",
             "properties.properties.agentVmSize",
-            "properties.properties.loadBalancerSubnet",
             "properties.properties.sslConfiguration",
             "properties.properties.aksNetworkingConfiguration.subnetId",
             "properties.properties.aksNetworkingConfiguration.dockerBridgeCidr",
             "properties.properties.aksNetworkingConfiguration.dnsServiceIP",
             "properties.description",
+            "properties.properties.loadBalancerSubnet",
         ]
+    );
+    // Too few cores are told beside a bad name.
+    let few = ComputeRequest {
+        agent_count: Some(1),
+        ..create()
+    };
+    assert_eq!(
+        fields(put(&test, "1-", few).await),
+        ["name", "properties.properties.agentCount"]
     );
     assert!(matches!(
         get(&test, "1-").await,
@@ -179,12 +212,7 @@ async fn a_second_attachment_names_the_first() {
 async fn a_cluster_that_a_stranger_holds_fails_the_attachment_and_names_him() {
     let test = TestApp::new().await;
     let written = put(&test, "mine", attach(&test)).await.unwrap();
-    let stranger = wharf_core::backend::OwnershipMarker {
-        workspace: uuid::Uuid::from_u128(1),
-        compute_id: uuid::Uuid::from_u128(2),
-        compute: "theirs".into(),
-        incarnation: uuid::Uuid::from_u128(2),
-    };
+    let stranger = stranger();
     let cluster = written.resource.spec.cluster;
     test.backend.put_marker(cluster, stranger.clone());
     test.start_reconcilers();
@@ -246,19 +274,19 @@ async fn an_update_changes_what_can_change_and_names_what_cannot() {
     test.create_compute("mine").await;
     let scaled = ComputeRequest {
         agent_count: Some(5),
-        ..create()
+        ..read_back()
     };
     let compute = test.put_compute("Mine", scaled).await;
     assert_eq!(compute.spec.agent_count, 5);
     let few = ComputeRequest {
         agent_count: Some(1),
-        ..create()
+        ..read_back()
     };
     let other = ComputeRequest {
         purpose: Some("DevTest".into()),
         vm_size: Some("Standard_D4_v2".into()),
         resource_id: Some(test.local_cluster_id()),
-        ..create()
+        ..read_back()
     };
     assert_eq!(
         fields(put(&test, "mine", few).await),
@@ -291,50 +319,165 @@ async fn a_compute_with_services_stays_and_names_them() {
 }
 
 #[tokio::test]
-async fn an_update_during_the_creation_overtakes_it() {
+async fn a_busy_name_says_what_is_under_way() {
     let test = TestApp::new().await;
     test.provider.set_slow(true);
     test.start_reconcilers();
-    let first = put(&test, "mine", create()).await.unwrap();
-    let bigger = ComputeRequest {
+    let made = put(&test, "mine", create()).await.unwrap();
+    let since = made.resource.created_at.strftime("%Y-%m-%dT%H:%M:%SZ");
+    let bigger = || ComputeRequest {
         agent_count: Some(7),
-        ..create()
+        ..read_back()
     };
-    let second = put(&test, "mine", bigger).await.unwrap();
-    assert!(!second.is_new);
-    assert!(test.operation(first.operation).await.state.is_open());
+    let text = conflict(put(&test, "mine", bigger()).await);
+    let under_way = format!(
+        "compute `mine`: is busy: a create is under way since {since} (operation {}); try again \
+         when that has ended",
+        made.operation
+    );
+    assert_eq!(text, under_way);
     test.provider.set_slow(false);
-    for operation in [first.operation, second.operation] {
-        let ended = test.ended(operation).await;
-        assert_eq!(ended.state, OperationState::Succeeded);
-    }
+    test.ended(made.operation).await;
+
+    test.stop_reconcilers().await;
+    let update = put(&test, "mine", bigger()).await.unwrap();
+    // The same again is no second change.
+    let again = put(&test, "mine", bigger()).await.unwrap();
+    assert_eq!(again.operation, update.operation);
+    let other = ComputeRequest {
+        agent_count: Some(9),
+        ..read_back()
+    };
+    let text = conflict(put(&test, "mine", other).await);
+    assert!(text.contains("an update is under way since"), "{text}");
+    assert!(text.contains(&update.operation.to_string()), "{text}");
+    test.start_reconcilers();
+    test.ended(update.operation).await;
     assert_eq!(get(&test, "mine").await.unwrap().spec.agent_count, 7);
+
+    test.stop_reconcilers().await;
+    let gone = remove(&test, "mine", Removal::Detach).await.unwrap();
+    for request in [create(), read_back()] {
+        let text = conflict(put(&test, "mine", request).await);
+        assert!(text.contains("a detach is under way since"), "{text}");
+        assert!(text.contains(&gone.unwrap().to_string()), "{text}");
+    }
+    let refused = remove(&test, "mine", Removal::Delete).await.unwrap_err();
+    let text = refused.to_string();
+    assert!(text.contains("a detach is under way since"), "{text}");
 }
 
 #[tokio::test]
-async fn a_failed_newer_change_cancels_the_older() {
+async fn a_create_of_what_is_there_is_answered_and_of_anything_else_refused() {
     let test = TestApp::new().await;
-    let first = put(&test, "mine", attach(&test)).await.unwrap();
-    let again = put(&test, "mine", attach(&test)).await.unwrap();
-    let cluster = first.resource.spec.cluster;
-    let stranger = wharf_core::backend::OwnershipMarker {
-        workspace: uuid::Uuid::from_u128(1),
-        compute_id: uuid::Uuid::from_u128(2),
-        compute: "theirs".into(),
-        incarnation: uuid::Uuid::from_u128(2),
+    let asked = || ComputeRequest {
+        agent_count: Some(2),
+        purpose: Some("DevTest".into()),
+        ..create()
     };
-    test.backend.put_marker(cluster, stranger);
+    let first = put(&test, "mine", asked()).await.unwrap();
+    // A retry before and after the end.
+    for end in [false, true] {
+        if end {
+            test.start_reconcilers();
+            test.ended(first.operation).await;
+        }
+        let again = put(&test, "Mine", asked()).await.unwrap();
+        assert!(!again.is_new);
+        assert_eq!(again.operation, first.operation);
+        assert_eq!(again.resource.generation, first.resource.generation);
+    }
+    for (request, differs) in [
+        (create(), "agentCount 3, clusterPurpose FastProd."),
+        (
+            ComputeRequest {
+                agent_count: Some(5),
+                ..asked()
+            },
+            "agentCount 5.",
+        ),
+        (
+            ComputeRequest {
+                vm_size: Some("Standard_NC6".into()),
+                load_balancer_type: Some("InternalLoadBalancer".into()),
+                compute_location: Some("westus".into()),
+                ..asked()
+            },
+            "agentVmSize Standard_NC6, computeLocation westus, load balancer InternalLoadBalancer.",
+        ),
+    ] {
+        let text = conflict(put(&test, "mine", request).await);
+        assert!(text.contains("already exists: created "), "{text}");
+        assert!(
+            text.contains("agentCount 2, agentVmSize Standard_D3_v2"),
+            "{text}"
+        );
+        assert!(text.contains(&format!("with {differs}")), "{text}");
+    }
+    let text = conflict(put(&test, "mine", attach(&test)).await);
+    assert!(text.contains("cluster `/subscriptions/"), "{text}");
+    let known = get(&test, "mine").await.unwrap();
+    assert_eq!(known.generation, first.resource.generation);
+}
+
+#[tokio::test]
+async fn a_repeated_create_may_change_labels_and_repeats_a_failed_one() {
+    let test = TestApp::new().await;
+    let compute = test.attach_compute("myaks").await;
+    let labelled = || ComputeRequest {
+        tags: Some([("team".to_owned(), "a".to_owned())].into()),
+        ..attach(&test)
+    };
+    let written = put(&test, "myaks", labelled()).await.unwrap();
+    assert_eq!(written.resource.generation, compute.generation.next());
+    assert_eq!(written.resource.spec.tags["team"], "a");
+    // While that is under way, other labels have to wait.
+    test.stop_reconcilers().await;
+    let again = put(&test, "myaks", attach(&test)).await.unwrap();
+    assert_eq!(again.operation, written.operation, "labels are kept");
+
     test.start_reconcilers();
-    let newer = test.ended(again.operation).await;
-    assert!(matches!(newer.state, OperationState::Failed(_)));
-    let older = test.ended(first.operation).await;
-    assert_eq!(older.state, OperationState::Canceled);
-    // And so they stay, whatever comes.
-    test.clock.advance(std::time::Duration::from_secs(60));
-    let gone = remove(&test, "mine", Removal::Detach).await.unwrap();
+    test.ended(written.operation).await;
+    let gone = remove(&test, "myaks", Removal::Detach).await.unwrap();
     test.ended(gone.unwrap()).await;
-    assert_eq!(test.operation(again.operation).await, newer);
-    assert_eq!(test.operation(first.operation).await, older);
+    test.backend.put_marker(compute.spec.cluster, stranger());
+    let failed = put(&test, "myaks", attach(&test)).await.unwrap();
+    test.ended(failed.operation).await;
+    let again = put(&test, "myaks", attach(&test)).await.unwrap();
+    assert_ne!(again.operation, failed.operation);
+}
+
+#[tokio::test]
+async fn an_update_of_something_else_leaves_the_load_balancer() {
+    let test = TestApp::new().await;
+    let request = ComputeRequest {
+        load_balancer_type: Some("InternalLoadBalancer".into()),
+        load_balancer_subnet: Some("inner".into()),
+        ..create()
+    };
+    let made = test.put_compute("mine", request).await;
+    let compute = test.put_compute("mine", read_back()).await;
+    assert_eq!(compute.spec.load_balancer, made.spec.load_balancer);
+    let moved = ComputeRequest {
+        load_balancer_subnet: Some("other".into()),
+        ..read_back()
+    };
+    let compute = test.put_compute("mine", moved).await;
+    assert_eq!(compute.spec.load_balancer.subnet(), Some("other"));
+    let public = ComputeRequest {
+        load_balancer_type: Some("PublicIp".into()),
+        ..read_back()
+    };
+    let compute = test.put_compute("mine", public).await;
+    assert_eq!(compute.spec.load_balancer, LoadBalancer::Public);
+    let subnet = ComputeRequest {
+        load_balancer_subnet: Some("other".into()),
+        ..read_back()
+    };
+    assert_eq!(
+        fields(put(&test, "mine", subnet).await),
+        ["properties.properties.loadBalancerSubnet"]
+    );
 }
 
 #[tokio::test]
@@ -351,7 +494,10 @@ async fn a_delete_during_the_creation_ends_both() {
     assert_eq!(again, Some(gone));
     let busy = put(&test, "mine", create()).await.unwrap_err();
     assert!(matches!(busy, Error::Conflict { .. }));
-    assert!(busy.to_string().contains("is being removed"), "{busy}");
+    assert!(
+        busy.to_string().contains("a delete is under way since"),
+        "{busy}"
+    );
     test.start_reconcilers();
     // The creation did not come to what it wanted.
     for (operation, state) in [

@@ -135,6 +135,7 @@ impl Told {
                     "mine",
                     ComputeRequest {
                         agent_count,
+                        is_read_back: true,
                         ..Default::default()
                     },
                 )

@@ -2,7 +2,9 @@
 //!
 //! - here: what a compute is, and the words for its state
 //! - [`request`](ComputeRequest): a PUT, and the rules it must keep
+//! - [`load_balancer`](LoadBalancer): how its router is reached
 
+mod load_balancer;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -13,6 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use load_balancer::{LoadBalancer, LoadBalancerChange};
 pub use request::{
     CheckedCompute, ComputeRequest, DEFAULT_AGENT_COUNT, MOST_AGENTS, MOST_TAGS, check_cores,
 };
@@ -51,19 +54,6 @@ impl Purpose {
             Self::DevTest => "DevTest",
         }
     }
-}
-
-/// How the router of a cluster is reached.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum LoadBalancer {
-    /// A public address.
-    #[default]
-    Public,
-    /// An address inside the virtual network; acts on Kubernetes only.
-    Internal {
-        /// The subnet; `None` is the cluster's default, `aks-subnet`.
-        subnet: Option<String>,
-    },
 }
 
 /// How the compute came to be, which decides how it may go.

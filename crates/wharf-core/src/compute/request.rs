@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{LoadBalancer, Purpose};
+use super::{
+    Purpose,
+    load_balancer::{INTERNAL, LoadBalancerChange, PUBLIC},
+};
 use crate::{
     finding::Finding,
     limits::LONGEST_LOCATION,
@@ -39,11 +42,15 @@ pub struct ComputeRequest {
     pub network: NetworkRequest,
     /// `status` of the TLS settings, when any were sent.
     pub tls_status: Option<String>,
+    /// The document was read from the server and comes back: only a GET gives the
+    /// members that say so. It edits what is there; any other asks for a new one.
+    pub is_read_back: bool,
     /// Members that Wharf does not interpret.
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
-/// A request that kept the rules that need no look at anything else.
+/// A request as far as it can be told without a look at anything else. Where a rule
+/// was broken there is a finding, and here what the member would be if left out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckedCompute {
     /// What the cluster is for.
@@ -54,10 +61,13 @@ pub struct CheckedCompute {
     pub vm_size: Option<&'static str>,
     /// The user's own network.
     pub network: Option<Network>,
-    /// How the router is reached.
-    pub load_balancer: LoadBalancer,
+    /// What is said of how the router is reached.
+    pub load_balancer: LoadBalancerChange,
     /// The cluster to attach.
     pub attach: Option<ResourceId>,
+    /// Purpose, nodes and size are as they were asked for, so that cores can be
+    /// counted.
+    pub are_cores_known: bool,
 }
 
 /// Default number of nodes for a purpose: three for production, as the SDK
@@ -72,9 +82,8 @@ const LONGEST_DESCRIPTION: usize = 4_096;
 
 impl ComputeRequest {
     /// Checks everything that can be told from the request alone, adding each
-    /// broken rule to `findings`. The answer is `None` when something that later
-    /// rules need is broken.
-    pub fn check(&self, findings: &mut Vec<Finding>) -> Option<CheckedCompute> {
+    /// broken rule to `findings`.
+    pub fn check(&self, findings: &mut Vec<Finding>) -> CheckedCompute {
         let before = findings.len();
         let mut refuse = |field: &str, message: String| {
             findings.push(Finding::new(field, message));
@@ -121,30 +130,25 @@ impl ComputeRequest {
                 found
             }
         };
-        let subnet = self.load_balancer_subnet.clone().filter(|s| !s.is_empty());
-        let load_balancer = match self.load_balancer_type.as_deref() {
-            None | Some("" | "PublicIp") => {
-                if subnet.is_some() {
-                    refuse(
-                        "properties.properties.loadBalancerSubnet",
-                        "can be given only when the load balancer type is \
-                         \"InternalLoadBalancer\""
-                            .to_owned(),
-                    );
-                }
-                LoadBalancer::Public
-            }
-            Some("InternalLoadBalancer") => LoadBalancer::Internal { subnet },
+        let are_cores_known = findings.len() == before;
+        let mut refuse = |field: &str, message: String| {
+            findings.push(Finding::new(field, message));
+        };
+        let is_internal = match self.load_balancer_type.as_deref() {
+            None | Some("") => None,
+            Some(word) if word.eq_ignore_ascii_case(PUBLIC) => Some(false),
+            Some(word) if word.eq_ignore_ascii_case(INTERNAL) => Some(true),
             Some(other) => {
                 refuse(
                     "properties.properties.loadBalancerType",
-                    format!(
-                        "{} must be \"PublicIp\" or \"InternalLoadBalancer\"",
-                        Quoted(other)
-                    ),
+                    format!("{} must be \"{PUBLIC}\" or \"{INTERNAL}\"", Quoted(other)),
                 );
-                LoadBalancer::Public
+                None
             }
+        };
+        let load_balancer = LoadBalancerChange {
+            is_internal,
+            subnet: self.load_balancer_subnet.clone().filter(|s| !s.is_empty()),
         };
         match self.tls_status.as_deref() {
             None | Some("Disabled") => {}
@@ -222,14 +226,15 @@ impl ComputeRequest {
                 ));
             }
         }
-        (findings.len() == before).then_some(CheckedCompute {
+        CheckedCompute {
             purpose,
             agent_count,
             vm_size,
             network,
             load_balancer,
             attach,
-        })
+            are_cores_known,
+        }
     }
 }
 

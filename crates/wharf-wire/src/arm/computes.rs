@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use wharf_core::{
-    compute::{ComputeRequest, LoadBalancer, MOST_TAGS, Origin, ProvisioningState},
+    compute::{ComputeRequest, MOST_TAGS, Origin, ProvisioningState},
     finding::Finding,
     network::{Network, NetworkRequest},
     quote::Quoted,
@@ -180,10 +180,6 @@ impl Compute {
             }
             _ => None,
         };
-        let (load_balancer_type, load_balancer_subnet) = match &spec.load_balancer {
-            LoadBalancer::Public => ("PublicIp", None),
-            LoadBalancer::Internal { subnet } => ("InternalLoadBalancer", subnet.clone()),
-        };
         let [extra, middle, inner] = unfold(&spec.extra);
         Self {
             kind: id.resource_type(),
@@ -208,8 +204,8 @@ impl Compute {
                     cluster_fqdn: None,
                     system_services: Some(Vec::new()),
                     ssl_configuration: None,
-                    load_balancer_type: Some(load_balancer_type.to_owned()),
-                    load_balancer_subnet,
+                    load_balancer_type: Some(spec.load_balancer.word().to_owned()),
+                    load_balancer_subnet: spec.load_balancer.subnet().map(ToOwned::to_owned),
                     aks_networking_configuration: spec.network.as_ref().map(AksNetwork::from),
                     extra: inner,
                 }),
@@ -244,15 +240,12 @@ pub fn parse(document: Value) -> Result<ComputeRequest, Vec<Finding>> {
     let location = top.text("location", findings);
     let tags = top.texts("tags", MOST_TAGS, findings);
     let mut middle = top.object(NESTED, findings);
-    for read_only in [
-        "provisioningState",
-        "provisioningErrors",
-        "isAttachedCompute",
-        "createdOn",
-        "modifiedOn",
-    ] {
+    for read_only in ["provisioningErrors", "isAttachedCompute"] {
         middle.take(read_only);
     }
+    // Each of them, since any is enough to tell.
+    let from_a_read =
+        ["provisioningState", "createdOn", "modifiedOn"].map(|it| middle.take(it).is_some());
     check_type(&mut middle, findings);
     let compute_location = middle.text("computeLocation", findings);
     let description = middle.text("description", findings);
@@ -280,6 +273,7 @@ pub fn parse(document: Value) -> Result<ComputeRequest, Vec<Finding>> {
             docker_bridge_cidr: network.text("dockerBridgeCidr", findings),
         },
         tls_status: tls_status(&mut inner, findings),
+        is_read_back: from_a_read.contains(&true),
         extra: fold(top, middle, inner),
     };
     check_kept(&request.extra, &mut found);

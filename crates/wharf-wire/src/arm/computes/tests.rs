@@ -3,7 +3,7 @@
 use serde_json::json;
 use uuid::Uuid;
 use wharf_core::{
-    compute::{ComputeSpec, Purpose},
+    compute::{ComputeSpec, LoadBalancer, Purpose},
     resource::{Failure, Generation},
     resource_id::ResourceId,
 };
@@ -115,6 +115,7 @@ fn a_read_modify_write_loses_nothing() {
     );
     let again = parse(shape).expect("a good request");
     assert_eq!(again.extra, first.extra);
+    assert!(again.is_read_back && !first.is_read_back);
     assert_eq!(again.load_balancer_subnet.as_deref(), Some("inner"));
 }
 
