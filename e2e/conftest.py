@@ -23,8 +23,14 @@ def pytest_sessionstart(session):
 
 def pytest_sessionfinish(session):
     server = session.config.stash.get(SERVER, None)
-    if server:
-        server.close()
+    if not server:
+        return
+    # Whatever the tests did, the store holds what it promises.
+    broken = server.check() if server.admin_is_there() else []
+    server.close()
+    if broken:
+        print("\n`wharf check` after all tests:", *broken, sep="\n  ")
+        session.exitstatus = 1
 
 
 @pytest.hookimpl(wrapper=True)

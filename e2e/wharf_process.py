@@ -86,6 +86,9 @@ class WharfProcess:
     def admin(self):
         return json.loads((self.data / "admin.json").read_text())
 
+    def admin_is_there(self):
+        return (self.data / "admin.json").exists()
+
     def environment(self):
         """The variables of `env.sh`, as a shell reads them."""
         script = 'set -a; . "$0"; env -0'
@@ -125,6 +128,14 @@ class WharfProcess:
             for pid, words in processes()
             if pid != self.process.pid and any(str(self.data) in word for word in words)
         }
+
+    def check(self):
+        """What `wharf check` finds broken, line by line."""
+        ended = subprocess.run(
+            [binary(), "check", "--data-dir", self.data], capture_output=True, text=True, timeout=60
+        )
+        assert ended.returncode == (1 if ended.stdout else 0), ended.stderr
+        return ended.stdout.splitlines()
 
     def tail(self, lines=60):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])

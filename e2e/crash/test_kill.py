@@ -91,6 +91,8 @@ def test_kill_at_random_moments(server, capfd, tmp_path, monkeypatch):
     until(lambda: not strangers(server, workspace), "no process is left", 30)
     orphans = strangers(server, workspace)
 
+    broken = server.check()
+
     with capfd.disabled():
         print(
             f"\nkill -9: seed {SEED}, {CRASHES} crashes, "
@@ -101,8 +103,9 @@ def test_kill_at_random_moments(server, capfd, tmp_path, monkeypatch):
             f"  replicas with the same process ids: {len(kept)} of {len(lasting)}\n"
             f"  ready again after {statistics.median(starts):.2f} s (median), "
             f"serving after {statistics.median(adoptions):.2f} s, slowest {max(adoptions):.2f} s\n"
-            f"  orphan processes: {len(orphans)}"
+            f"  orphan processes: {len(orphans)}, rules broken in the store: {len(broken)}"
         )
+    assert not broken, broken
     assert not orphans, orphans
     assert not lost
     assert not open_operations

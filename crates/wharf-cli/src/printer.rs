@@ -20,7 +20,7 @@ impl<'a> Printer<'a> {
     ///
     /// # Errors
     /// When nobody reads it any more.
-    pub(crate) fn data(&mut self, text: &str) -> Result<(), CliError> {
+    pub fn data(&mut self, text: &str) -> Result<(), CliError> {
         let written = self.out.write_all(text.as_bytes());
         written
             .and_then(|()| self.out.flush())
@@ -28,7 +28,7 @@ impl<'a> Printer<'a> {
     }
 
     /// A remark for the person at the shell.
-    pub(crate) fn talk(&mut self, line: &str) {
+    pub fn talk(&mut self, line: &str) {
         // Nobody is left to tell when this fails.
         let _ = writeln!(self.err, "{line}");
     }

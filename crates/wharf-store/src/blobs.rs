@@ -71,10 +71,7 @@ impl BlobStore {
     /// # Errors
     /// When the folder cannot be made or read.
     pub fn open(directory: &Path) -> Result<Self> {
-        let store = Self {
-            directory: directory.into(),
-            names: Arc::default(),
-        };
+        let store = Self::at(directory);
         let unfinished = store.unfinished();
         for folder in [&directory.join("sha256"), &store.blocks(), &unfinished] {
             fs::create_dir_all(folder)
@@ -90,6 +87,14 @@ impl BlobStore {
                 .map_err(|error| StoreError::io(what(), &error))?;
         }
         Ok(store)
+    }
+
+    /// What is in the folder, which is left as it is.
+    pub(crate) fn at(directory: &Path) -> Self {
+        Self {
+            directory: directory.into(),
+            names: Arc::default(),
+        }
     }
 
     /// Makes the folders of all first bytes, durably and before any blob: a blob is

@@ -15,7 +15,7 @@ use crate::{
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-fn compute(row: &SqliteRow) -> Result<Compute> {
+pub(crate) fn compute(row: &SqliteRow) -> Result<Compute> {
     Ok(Compute {
         id: row.uuid("id")?,
         workspace: row.uuid("workspace")?,

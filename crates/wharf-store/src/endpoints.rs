@@ -29,7 +29,7 @@ fn place(key: &Uuid) -> String {
     format!("endpoints/keys/{key}")
 }
 
-fn endpoint(row: &SqliteRow) -> Result<Endpoint> {
+pub(crate) fn endpoint(row: &SqliteRow) -> Result<Endpoint> {
     Ok(Endpoint {
         id: row.uuid("id")?,
         workspace: row.uuid("workspace")?,

@@ -21,7 +21,7 @@ pub enum StoreError {
     #[error("the database rolled the transaction back: {0}")]
     RolledBack(String),
     /// The file is not a whole database any more.
-    #[error("{} is damaged: {why}; restore it from a backup", file.display())]
+    #[error("{} is damaged: {why}", file.display())]
     Damaged {
         /// Which file.
         file: PathBuf,

@@ -10,6 +10,7 @@
 //! - [`store`]: opening, reading, and the one writer with group commit
 //! - one file per noun, each with its reads ([`Session`]) and writes ([`Txn`])
 //! - [`blobs`]: bytes by their digest, and bytes of [`blocks`]; [`operation_logs`]: lines by operation
+//! - [`check`]: whether all of it still holds
 //! - [`seal`]: fields that must not be readable in the file
 
 pub mod artifacts;
@@ -17,6 +18,7 @@ mod blob_files;
 mod blob_names;
 pub mod blobs;
 pub mod blocks;
+pub mod check;
 pub mod computes;
 pub mod endpoints;
 pub mod error;

@@ -16,7 +16,7 @@ use crate::{
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-fn managed_cluster(row: &SqliteRow) -> Result<ManagedCluster> {
+pub(crate) fn managed_cluster(row: &SqliteRow) -> Result<ManagedCluster> {
     Ok(ManagedCluster {
         id: row.uuid("id")?,
         subscription: row.uuid("subscription")?,

@@ -15,7 +15,7 @@ use crate::{
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-fn operation(row: &SqliteRow) -> Result<Operation> {
+pub(crate) fn operation(row: &SqliteRow) -> Result<Operation> {
     let word = |column: &'static str, word: String| {
         StoreError::Unreadable(format!("{column}: unknown word {word}"))
     };

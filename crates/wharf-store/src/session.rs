@@ -10,7 +10,7 @@ use sqlx::{Sqlite, SqliteConnection, pool::PoolConnection};
 use crate::seal::SealKey;
 
 enum Connection {
-    Writer(SqliteConnection),
+    Alone(SqliteConnection),
     Reader(PoolConnection<Sqlite>),
 }
 
@@ -29,9 +29,17 @@ impl Session {
         }
     }
 
+    /// Over a connection that nobody else uses.
+    pub(crate) fn alone(connection: SqliteConnection, seal: Arc<SealKey>) -> Self {
+        Self {
+            connection: Connection::Alone(connection),
+            seal,
+        }
+    }
+
     pub(crate) fn db(&mut self) -> &mut SqliteConnection {
         match &mut self.connection {
-            Connection::Writer(connection) => connection,
+            Connection::Alone(connection) => connection,
             Connection::Reader(connection) => connection,
         }
     }
@@ -42,10 +50,7 @@ pub struct Txn(Session);
 
 impl Txn {
     pub(crate) fn writer(connection: SqliteConnection, seal: Arc<SealKey>) -> Self {
-        Self(Session {
-            connection: Connection::Writer(connection),
-            seal,
-        })
+        Self(Session::alone(connection, seal))
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use sqlx::{
-    ConnectOptions as _, Row as _, SqlitePool,
+    ConnectOptions as _, Row as _, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::sync::{mpsc, oneshot, watch};
@@ -32,7 +32,7 @@ const QUEUE: usize = 256;
 const CACHE_KIB: &str = "-2000";
 /// How long a statement waits for a lock that another program holds, for example
 /// `sqlite3` in somebody's shell.
-const BUSY: Duration = Duration::from_secs(5);
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
 /// The database of one data directory; cheap to clone.
 #[derive(Clone)]
@@ -71,26 +71,11 @@ impl Store {
             .busy_timeout(busy)
             .pragma("cache_size", CACHE_KIB)
             .disable_statement_logging();
-        let damaged = |why: String| StoreError::Damaged {
-            file: file.to_owned(),
-            why,
-        };
-        let mut connection = options.connect().await.map_err(|error| {
-            // SQLITE_CORRUPT and SQLITE_NOTADB, sqlite.org/rescode.html
-            let code = error.as_database_error().and_then(|error| error.code());
-            match code.as_deref() {
-                Some("11" | "26") => damaged(error.to_string()),
-                _ => StoreError::from(error),
-            }
-        })?;
-        let check = sqlx::query("PRAGMA quick_check(1)")
-            .fetch_one(&mut connection)
+        let mut connection = options
+            .connect()
             .await
-            .map_err(|error| damaged(error.to_string()))?;
-        let verdict: String = check.try_get(0)?;
-        if verdict != "ok" {
-            return Err(damaged(verdict));
-        }
+            .map_err(|error| opening(file, error))?;
+        whole(file, &mut connection, "PRAGMA quick_check(1)").await?;
         sqlx::migrate!("../../migrations/sqlite")
             .run(&mut connection)
             .await
@@ -184,6 +169,45 @@ impl Store {
     /// the jobs that were handed to it.
     pub async fn close(&self) {
         self.readers.close().await;
+    }
+}
+
+/// What is told of a database that cannot be opened.
+pub(crate) fn opening(file: &Path, error: sqlx::Error) -> StoreError {
+    // SQLITE_CORRUPT and SQLITE_NOTADB with their extended codes, sqlite.org/rescode.html
+    let code = error.as_database_error().and_then(|error| error.code());
+    let code = code.and_then(|code| code.parse::<u32>().ok());
+    match code.map(|code| code & 0xff) {
+        Some(11 | 26) => StoreError::Damaged {
+            file: file.to_owned(),
+            why: error.to_string(),
+        },
+        _ => StoreError::from(error),
+    }
+}
+
+/// Runs one of SQLite's own checks.
+///
+/// # Errors
+/// [`StoreError::Damaged`] when it finds something.
+pub(crate) async fn whole(
+    file: &Path,
+    connection: &mut SqliteConnection,
+    check: &'static str,
+) -> Result<(), StoreError> {
+    let verdict = sqlx::query(check).fetch_one(connection).await;
+    let damaged = |why| StoreError::Damaged {
+        file: file.to_owned(),
+        why,
+    };
+    let verdict = verdict.map_err(|error| match StoreError::from(error) {
+        passes @ (StoreError::Busy(_) | StoreError::Full(_) | StoreError::Closed(_)) => passes,
+        other => damaged(other.to_string()),
+    })?;
+    let verdict: String = verdict.try_get(0)?;
+    match verdict.as_str() {
+        "ok" => Ok(()),
+        _ => Err(damaged(verdict)),
     }
 }
 

@@ -18,24 +18,24 @@ use wharf_core::{
 
 use crate::*;
 
-struct Fixture {
-    store: Store,
-    workspace: Workspace,
-    folder: TempDir,
+pub(crate) struct Fixture {
+    pub(crate) store: Store,
+    pub(crate) workspace: Workspace,
+    pub(crate) folder: TempDir,
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::from_second(1_700_000_000).expect("a time")
 }
 
-async fn open(folder: &TempDir) -> Store {
+pub(crate) async fn open(folder: &TempDir) -> Store {
     let seal = SealKey::new(&[7; 32]).expect("a key");
     Store::open(&folder.path().join("wharf.db"), seal)
         .await
         .expect("a database")
 }
 
-async fn fixture() -> Fixture {
+pub(crate) async fn fixture() -> Fixture {
     let folder = TempDir::new().expect("a folder");
     let store = open(&folder).await;
     let workspace = Workspace {
@@ -76,7 +76,7 @@ async fn fixture() -> Fixture {
     }
 }
 
-fn cluster(workspace: &Workspace, name: &str) -> ManagedCluster {
+pub(crate) fn cluster(workspace: &Workspace, name: &str) -> ManagedCluster {
     ManagedCluster {
         id: Uuid::new_v4(),
         subscription: workspace.subscription,
@@ -101,7 +101,7 @@ fn cluster(workspace: &Workspace, name: &str) -> ManagedCluster {
     }
 }
 
-fn compute(workspace: &Workspace, cluster: &ManagedCluster, name: &str) -> Compute {
+pub(crate) fn compute(workspace: &Workspace, cluster: &ManagedCluster, name: &str) -> Compute {
     Compute {
         id: Uuid::new_v4(),
         workspace: workspace.id,
@@ -129,7 +129,7 @@ fn compute(workspace: &Workspace, cluster: &ManagedCluster, name: &str) -> Compu
     }
 }
 
-fn operation(target: Uuid, generation: u64) -> Operation {
+pub(crate) fn operation(target: Uuid, generation: u64) -> Operation {
     Operation {
         id: OperationId::random(),
         workspace: None,
@@ -146,7 +146,7 @@ fn operation(target: Uuid, generation: u64) -> Operation {
 }
 
 /// Writes a cluster with a compute and gives the compute.
-async fn attached(fixture: &Fixture, name: &str) -> Compute {
+pub(crate) async fn attached(fixture: &Fixture, name: &str) -> Compute {
     let cluster = cluster(&fixture.workspace, name);
     let compute = compute(&fixture.workspace, &cluster, name);
     let made = compute.clone();

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use wharf_store::StoreError;
+
 /// Why a server does not start, or ends by itself.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
@@ -38,6 +40,9 @@ pub(crate) enum StartError {
     /// The domain's own words.
     #[error("{0}")]
     Domain(String),
+    /// What the store says.
+    #[error("{0}")]
+    Store(#[from] StoreError),
     /// A part that was joined does not do what it should.
     #[error("{0}")]
     Part(String),
@@ -94,6 +99,7 @@ impl StartError {
             Self::Unusable { .. } => {
                 Some("restore the file from a backup of the data directory".to_owned())
             }
+            Self::Store(error) => damage_hint(error),
             _ => None,
         }
     }
@@ -110,8 +116,15 @@ impl From<wharf_core::Error> for StartError {
     }
 }
 
-impl From<wharf_store::StoreError> for StartError {
-    fn from(error: wharf_store::StoreError) -> Self {
-        Self::Domain(error.to_string())
+/// What to do about a store that cannot be used as it is.
+pub(crate) fn damage_hint(error: &StoreError) -> Option<String> {
+    match error {
+        StoreError::Damaged { .. } => Some(
+            "restore the whole data directory from a copy that was made while the server was \
+             stopped; the guide `docs/guides/damaged-store.md` says what else can be done"
+                .to_owned(),
+        ),
+        StoreError::Full(_) => Some("make room on the disk and start again".to_owned()),
+        _ => None,
     }
 }

@@ -6,10 +6,12 @@
 //!   - its edges: [`tls`], [`blob_host`], [`sign_in_files`], [`ready`],
 //!     [`local_cluster`], [`passed_on`], [`signals`], [`telemetry`]
 //! - [`scorer`]: one replica
+//! - [`check`]: whether a data directory is whole
 //! - everything else is `wharf-cli`
 
 mod blob_host;
 mod certificates;
+mod check;
 mod config;
 mod data_dir;
 mod durable;
@@ -33,7 +35,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use wharf_cli::Printer;
 
-use crate::{config::ServerArgs, error::StartError, scorer::ScorerArgs};
+use crate::{check::CheckArgs, config::ServerArgs, error::StartError, scorer::ScorerArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,6 +58,7 @@ enum Command {
     Server(Box<ServerArgs>),
     #[command(hide = true)]
     Scorer(ScorerArgs),
+    Check(CheckArgs),
     #[command(flatten)]
     Shell(wharf_cli::Command),
 }
@@ -71,6 +74,14 @@ fn main() -> ExitCode {
                 ExitCode::from(error.exit_code())
             }
         },
+        Command::Check(args) => {
+            let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+            let mut printer = Printer::new(&mut out, &mut err);
+            ExitCode::from(check::run(&args, &mut printer).unwrap_or_else(|error| {
+                printer.error(&error, error.hint());
+                error.exit_code()
+            }))
+        }
         Command::Shell(command) => {
             let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
             ExitCode::from(wharf_cli::run(

@@ -8,6 +8,7 @@ fn every_command_explains_itself() {
     for words in [
         &["--help"][..],
         &["server", "--help"],
+        &["check", "--help"],
         &["env", "--help"],
         &["exec", "--help"],
         &["doctor", "--help"],
