@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use uuid::Uuid;
-use wharf_core::{Error, Result, Secret, workspace::Caller};
+use wharf_core::{Error, Result, Secret, token::TokenIssuer, workspace::Caller};
 
-use crate::{App, bootstrap::is_secret, token::PublicKey};
+use crate::{App, bootstrap::is_secret};
 
 /// A token that was given out.
 #[derive(Debug, Clone)]
@@ -73,7 +73,7 @@ impl App {
     }
 
     /// The public key that tokens are checked with, as a JWK.
-    pub fn public_key(&self) -> &PublicKey {
+    pub fn public_key(&self) -> &TokenIssuer {
         self.inner.tokens.public_key()
     }
 }

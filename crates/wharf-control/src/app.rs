@@ -44,6 +44,7 @@ pub(crate) struct Inner {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) environments: Arc<dyn EnvironmentBuilder>,
     pub(crate) tokens: Tokens,
+    pub(crate) scoring_key: TokenKey,
     pub(crate) signer: Signer,
     pub(crate) scoring_url: String,
     pub(crate) largest_blob: u64,
@@ -78,9 +79,11 @@ pub struct AppSettings {
     pub provider: Arc<dyn Provider>,
     /// Makes environments.
     pub environments: Arc<dyn EnvironmentBuilder>,
-    /// Signs tokens.
+    /// Signs tokens to sign in with.
     pub token_key: TokenKey,
-    /// How long a token is good.
+    /// Signs tokens to score with.
+    pub scoring_key: TokenKey,
+    /// How long a token to sign in with is good.
     pub token_lifetime: Duration,
     /// Signs shared access signatures.
     pub sas_key: [u8; 32],
@@ -103,7 +106,8 @@ impl App {
             administrator.tenant,
             settings.token_lifetime,
         );
-        let routes = Routes::load(&settings.store).await?;
+        let issuer = settings.scoring_key.public().clone();
+        let routes = Routes::load(&settings.store, issuer).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 clock: settings.clock,
@@ -115,6 +119,7 @@ impl App {
                 provider: settings.provider,
                 environments: settings.environments,
                 tokens,
+                scoring_key: settings.scoring_key,
                 signer: Signer::new(&settings.sas_key),
                 scoring_url: settings.scoring_url,
                 largest_blob: settings.largest_blob,

@@ -9,6 +9,7 @@ use wharf_core::{
     endpoint::{Authentication, Endpoint},
     keys::{EndpointKeys, KeyHash},
     route::{Route, RouteAuthentication, RouteTable, RouteTarget},
+    token::{TokenIssuer, TokenRule, audience, epoch},
 };
 use wharf_store::Store;
 
@@ -18,10 +19,12 @@ pub(crate) struct Routes {
     /// Held from reading an endpoint to publishing its route, so that an older
     /// reading never replaces a newer one.
     refreshing: Mutex<()>,
+    /// Who signs tokens to score with.
+    issuer: TokenIssuer,
 }
 
 /// The route of an endpoint; `None` once it is to go.
-fn route(endpoint: &Endpoint, keys: &EndpointKeys) -> Option<Route> {
+fn route(endpoint: &Endpoint, keys: &EndpointKeys, issuer: &TokenIssuer) -> Option<Route> {
     if endpoint.spec.is_absent {
         return None;
     }
@@ -31,6 +34,11 @@ fn route(endpoint: &Endpoint, keys: &EndpointKeys) -> Option<Route> {
             KeyHash::of(keys.primary.reveal()),
             KeyHash::of(keys.secondary.reveal()),
         ]),
+        Authentication::Token => RouteAuthentication::Tokens(TokenRule {
+            audience: audience(&endpoint.id),
+            epoch: epoch(keys),
+            issuers: vec![issuer.clone()],
+        }),
     };
     let targets: Vec<RouteTarget> = endpoint
         .spec
@@ -48,7 +56,7 @@ fn route(endpoint: &Endpoint, keys: &EndpointKeys) -> Option<Route> {
 
 impl Routes {
     /// The table of all endpoints that are stored.
-    pub(crate) async fn load(store: &Store) -> Result<Self> {
+    pub(crate) async fn load(store: &Store, issuer: TokenIssuer) -> Result<Self> {
         let mut table = RouteTable::default();
         let mut session = store.read().await?;
         for id in session.endpoint_ids().await? {
@@ -58,13 +66,14 @@ impl Routes {
             ) else {
                 continue;
             };
-            if let Some(route) = route(&endpoint, &keys) {
+            if let Some(route) = route(&endpoint, &keys, &issuer) {
                 table.routes.insert(route.endpoint.clone(), Arc::new(route));
             }
         }
         Ok(Self {
             table: watch::Sender::new(Arc::new(table)),
             refreshing: Mutex::new(()),
+            issuer,
         })
     }
 
@@ -80,7 +89,10 @@ impl Routes {
             return Ok(());
         };
         if let Some(keys) = session.endpoint_keys(id).await? {
-            self.publish(endpoint.name.as_str(), route(&endpoint, &keys));
+            self.publish(
+                endpoint.name.as_str(),
+                route(&endpoint, &keys, &self.issuer),
+            );
         }
         Ok(())
     }

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use wharf_core::{
     Error, Result, Secret,
     digest::Digest,
+    token::TokenIssuer,
     workspace::{Caller, Principal},
 };
 
@@ -31,22 +32,11 @@ const LONGEST_TOKEN: usize = 8_192;
 /// Uncompressed point of P-256: a tag byte, then x and y of 32 bytes each.
 const POINT_BYTES: usize = 65;
 
-/// A P-256 public key in the parts that a JWK has (RFC 7518, 6.2.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicKey {
-    /// Names the key: begins the SHA-256 of the public point, in hex.
-    pub id: String,
-    /// x, base64url without padding.
-    pub x: String,
-    /// y, likewise.
-    pub y: String,
-}
-
 /// The private key that signs tokens (ES256).
 pub struct TokenKey {
     encoding: EncodingKey,
     decoding: DecodingKey,
-    public: PublicKey,
+    public: TokenIssuer,
 }
 
 impl TokenKey {
@@ -74,7 +64,8 @@ impl TokenKey {
         }
         let mut id = Digest::of(point).to_string();
         id.truncate(16);
-        let public = PublicKey {
+        let public = TokenIssuer {
+            // Begins the SHA-256 of the public point.
             id,
             x: URL_SAFE_NO_PAD.encode(&point[1..33]),
             y: URL_SAFE_NO_PAD.encode(&point[33..]),
@@ -89,8 +80,17 @@ impl TokenKey {
     }
 
     /// The public half.
-    pub fn public(&self) -> &PublicKey {
+    pub fn public(&self) -> &TokenIssuer {
         &self.public
+    }
+
+    /// A token that says `claims`.
+    pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<Secret> {
+        let mut header = Header::new(Algorithm::ES256);
+        header.kid = Some(self.public.id.clone());
+        jsonwebtoken::encode(&header, claims, &self.encoding)
+            .map(Secret::new)
+            .map_err(|error| Error::internal(format!("signing a token: {error}")))
     }
 }
 
@@ -137,7 +137,7 @@ impl Tokens {
         }
     }
 
-    pub(crate) fn public_key(&self) -> &PublicKey {
+    pub(crate) fn public_key(&self) -> &TokenIssuer {
         &self.key.public
     }
 
@@ -166,11 +166,7 @@ impl Tokens {
             appid: principal.client_id,
             name: principal.display_name.clone(),
         };
-        let mut header = Header::new(Algorithm::ES256);
-        header.kid = Some(self.key.public.id.clone());
-        let token = jsonwebtoken::encode(&header, &claims, &self.key.encoding)
-            .map_err(|error| Error::internal(format!("signing a token: {error}")))?;
-        Ok((Secret::new(token), expires_at))
+        Ok((self.key.sign(&claims)?, expires_at))
     }
 
     pub(crate) fn check(&self, token: &str, now: Timestamp) -> Result<Caller> {

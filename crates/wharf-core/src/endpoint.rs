@@ -23,6 +23,8 @@ pub enum Authentication {
     Open,
     /// Holders of one of the two keys.
     Key,
+    /// Holders of a token that was issued for it.
+    Token,
 }
 
 /// What an endpoint should be.

@@ -10,7 +10,7 @@
 //!   [`environment`], [`endpoint`], [`endpoint_request`], [`deployment`],
 //!   [`kubeconfig`]
 //! - what fits where: [`capacity`]
-//! - what routers read: [`route`], [`keys`], [`scaling`]; how many may come: [`room`]
+//! - what routers read: [`route`], [`keys`], [`token`], [`scaling`]; how many may come: [`room`]
 //! - names and certificates of computes: [`tls`]
 //! - what others implement: [`backend`], [`clock`]
 //! - catalogues: [`vm_size`], [`kubernetes_version`], [`network`], [`limits`]
@@ -43,6 +43,7 @@ pub mod route;
 pub mod scaling;
 pub mod secret;
 pub mod tls;
+pub mod token;
 pub mod vm_size;
 pub mod workspace;
 

@@ -12,6 +12,7 @@ use crate::{
     keys::KeyHash,
     scaling::Scaling,
     tls::{CertificatePair, HostName},
+    token::TokenRule,
 };
 
 /// Who may score on a route.
@@ -21,6 +22,8 @@ pub enum RouteAuthentication {
     Open,
     /// Holders of a key with one of these hashes.
     Keys(Vec<KeyHash>),
+    /// Holders of a token that keeps this rule.
+    Tokens(TokenRule),
 }
 
 /// One endpoint, as a router needs it.

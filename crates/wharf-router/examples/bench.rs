@@ -1,6 +1,9 @@
 //! Requests a second and core: a router on one thread before a trivial replica.
 //!
-//! `cargo run --release -p wharf-router --example bench -- SECONDS CONNECTIONS BYTES`
+//! `cargo run --release -p wharf-router --example bench -- SECONDS CONNECTIONS BYTES [CREDENTIAL]`
+//!
+//! CREDENTIAL is `key`, `token` (one token, again and again) or `tokens` (a fresh one
+//! for each request, so that each signature is checked).
 //!
 //! Router, replica and clients each have a runtime of their own, and the processor
 //! time of the router's threads is what counts, so that the machine's other work
@@ -27,11 +30,13 @@ use std::{
 };
 
 use async_trait::async_trait;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::{
     net::{TcpListener, TcpStream, UnixListener},
@@ -39,6 +44,7 @@ use tokio::{
     sync::watch,
 };
 use wharf_core::{
+    clock::{Clock as _, SystemClock},
     deployment::WorkloadKey,
     keys::KeyHash,
     route::{
@@ -46,12 +52,61 @@ use wharf_core::{
         RouteTarget,
     },
     scaling::Scaling,
+    token::{ISSUER, ScoringClaims, TokenIssuer, TokenRule},
 };
 use wharf_router::{Limits, Router, RouterSettings, Scaler};
 
 const KEY: &str = "a-key-of-the-bench";
 /// The kernel counts processor time in hundredths of a second.
 const TICK: f64 = 0.01;
+
+/// Which credential comes next.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+/// More than a router remembers.
+const MANY_TOKENS: usize = 20_000;
+
+/// What clients send, and the rule that lets it pass.
+fn credentials(kind: &str) -> (Vec<String>, RouteAuthentication) {
+    let count = match kind {
+        "key" => {
+            let hashes = vec![KeyHash::of("another"), KeyHash::of(KEY)];
+            return (vec![KEY.to_owned()], RouteAuthentication::Keys(hashes));
+        }
+        "token" => 1,
+        "tokens" => MANY_TOKENS,
+        other => panic!("CREDENTIAL is {other}, not key, token or tokens"),
+    };
+    let pair = rcgen::KeyPair::generate().unwrap();
+    let point = pair.public_key_raw();
+    let issuer = TokenIssuer {
+        id: "k".to_owned(),
+        x: URL_SAFE_NO_PAD.encode(&point[1..33]),
+        y: URL_SAFE_NO_PAD.encode(&point[33..]),
+    };
+    let mut header = Header::new(Algorithm::ES256);
+    header.kid = Some(issuer.id.clone());
+    let key = EncodingKey::from_ec_der(&pair.serialize_der());
+    let now = SystemClock.now().as_second();
+    let token = |number: usize| {
+        let claims = ScoringClaims {
+            iss: ISSUER.to_owned(),
+            aud: "urn:bench".to_owned(),
+            sub: number.to_string(),
+            iat: now,
+            nbf: now,
+            exp: now + 3_600,
+            epoch: "0123456789abcdef".to_owned(),
+        };
+        jsonwebtoken::encode(&header, &claims, &key).unwrap()
+    };
+    let rule = TokenRule {
+        audience: "urn:bench".to_owned(),
+        epoch: "0123456789abcdef".to_owned(),
+        issuers: vec![issuer],
+    };
+    let tokens = (0..count).map(token).collect();
+    (tokens, RouteAuthentication::Tokens(rule))
+}
 
 struct Nobody;
 
@@ -114,6 +169,7 @@ async fn client(
     body: Bytes,
     count: Arc<AtomicU64>,
     is_over: Arc<AtomicBool>,
+    credentials: Arc<Vec<String>>,
 ) {
     let stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
@@ -123,9 +179,11 @@ async fn client(
     let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
     tokio::spawn(async move { drop(connection.await) });
     while !is_over.load(Relaxed) {
+        let next = usize::try_from(NEXT.fetch_add(1, Relaxed)).unwrap();
+        let credential = &credentials[next % credentials.len()];
         let request = Request::post("/api/v1/service/iris/score")
             .header("host", "localhost")
-            .header("authorization", format!("Bearer {KEY}"))
+            .header("authorization", format!("Bearer {credential}"))
             .header("content-type", "application/json")
             .body(Full::new(body.clone()))
             .unwrap();
@@ -144,6 +202,10 @@ fn main() {
     };
     let (seconds, connections) = (number(1, 5), number(2, 16));
     let body = Bytes::from(vec![b'x'; usize::try_from(number(3, 32)).unwrap()]);
+    let kind = std::env::args().nth(4);
+    let kind = kind.as_deref().unwrap_or("key");
+    let (credentials, authentication) = credentials(kind);
+    let credentials = Arc::new(credentials);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("replica.sock");
     let [routers, replicas, clients] = ["router", "replica", "clients"].map(runtime);
@@ -181,7 +243,7 @@ fn main() {
     };
     let route = Route {
         endpoint: "iris".to_owned(),
-        authentication: RouteAuthentication::Keys(vec![KeyHash::of("another"), KeyHash::of(KEY)]),
+        authentication,
         targets: vec![target],
     };
     let table = RouteTable {
@@ -202,6 +264,7 @@ fn main() {
             listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
             tls: Arc::new(server),
             limits: Limits::default(),
+            clock: Arc::new(SystemClock),
         };
         Router::start(settings, routes_seen, replicas_seen, Arc::new(Nobody)).unwrap()
     });
@@ -217,6 +280,7 @@ fn main() {
             body.clone(),
             Arc::clone(&count),
             Arc::clone(&is_over),
+            Arc::clone(&credentials),
         ));
     }
     // Handshakes and first connections are not what is measured.
@@ -231,6 +295,7 @@ fn main() {
     let used = processor_time("router") - used;
     is_over.store(true, Relaxed);
     let memory = most_memory() - memory;
+    println!("credential             {kind}");
     println!("connections            {connections}");
     println!("bytes of a body        {}", body.len());
     println!("memory of all three    +{:.1} MiB at most", memory / 1024.0);

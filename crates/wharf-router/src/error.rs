@@ -3,7 +3,7 @@
 //! Each refusal knows its status, who caused it and what would help. Nothing in
 //! here holds a key or a part of a body.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use http::StatusCode;
 
@@ -25,6 +25,34 @@ impl Side {
             Self::Replica => "replica",
             Self::Router => "router",
         }
+    }
+}
+
+/// What an endpoint asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Credential {
+    /// One of its two keys.
+    Key,
+    /// A token that was issued for it.
+    Token,
+}
+
+impl Credential {
+    /// What helps who has a wrong one.
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Key => "",
+            Self::Token => " Get one from the service's token address (get_access_token).",
+        }
+    }
+}
+
+impl fmt::Display for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Key => "key",
+            Self::Token => "token",
+        })
     }
 }
 
@@ -59,12 +87,16 @@ pub(crate) enum Refusal {
     UnknownEndpoint(String),
     #[error("The method {method} is not allowed here; allowed: {allow}.")]
     Method { method: String, allow: &'static str },
-    #[error("The Authorization header is missing. Send 'Authorization: Bearer <key>'.")]
-    KeyMissing,
-    #[error("The Authorization header is not of the form 'Bearer <key>'.")]
-    KeyMalformed,
-    #[error("The key in the Authorization header is not a key of this service.")]
-    KeyWrong,
+    #[error("The Authorization header is missing. Send 'Authorization: Bearer <{0}>'.")]
+    CredentialMissing(Credential),
+    #[error("The Authorization header is not of the form 'Bearer <{0}>'.")]
+    CredentialMalformed(Credential),
+    #[error("The {0} in the Authorization header is not a {0} of this service.{hint}", hint = .0.hint())]
+    CredentialWrong(Credential),
+    #[error(
+        "The token in the Authorization header has expired or is not good yet. Get a fresh one."
+    )]
+    TokenOutOfTime,
     #[error("Path and query have {length} bytes; at most {limit} are accepted.")]
     UriTooLong { length: usize, limit: usize },
     #[error("The header fields exceed a limit: {0}.")]
@@ -103,7 +135,10 @@ impl Refusal {
         match self {
             Self::UnknownPath | Self::UnknownEndpoint(_) => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::KeyMissing | Self::KeyMalformed | Self::KeyWrong => StatusCode::UNAUTHORIZED,
+            Self::CredentialMissing(_)
+            | Self::CredentialMalformed(_)
+            | Self::CredentialWrong(_)
+            | Self::TokenOutOfTime => StatusCode::UNAUTHORIZED,
             Self::UriTooLong { .. } => StatusCode::URI_TOO_LONG,
             Self::HeadTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Ambiguous(_) | Self::Body(BodyFault::Broken) => StatusCode::BAD_REQUEST,

@@ -5,7 +5,7 @@
 //!    │  listen     a connection, if there is room                           ▲
 //!    │  tls        a handshake, in time                                     │
 //!    ▼  lookup     path, method, head within limits; the route by name      │
-//!    │  authenticate  one of the endpoint's keys                            │
+//!    │  authenticate  a key of the endpoint, or a token for it              │
 //!    │  body       a small body is read, a large one left to stream         │
 //!    │  split      a deployment, by weight                                  │
 //!    │  admit      a slot of the least loaded replica,                      │
@@ -45,6 +45,7 @@ mod split;
 mod stream;
 mod table;
 mod tls;
+mod token;
 
 use std::{sync::Arc, time::Duration};
 
@@ -53,6 +54,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
+use wharf_core::clock::Clock;
 
 use crate::{
     admit::Refused,
@@ -62,6 +64,7 @@ use crate::{
     lookup::{Action, Place},
     respond::{AnswerBody, Ids},
     table::{Current, Entry},
+    token::Remembered,
 };
 pub use crate::{
     error::StartError,
@@ -94,6 +97,8 @@ pub(crate) struct Shared {
     pub(crate) budget: Arc<Budget>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) limits: Limits,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) remembered: Remembered,
 }
 
 impl Shared {
@@ -160,7 +165,10 @@ impl Shared {
             Place::Endpoint(name, action) => (name, action),
         };
         let entry = self.find(name)?;
-        authenticate::authenticate(&entry.authentication, &parts.headers)?;
+        let (clock, remembered) = (&*self.clock, &self.remembered);
+        entry
+            .authenticator
+            .admit(&parts.headers, clock, remembered)?;
         if action == Action::Health {
             let is_healthy = entry
                 .targets

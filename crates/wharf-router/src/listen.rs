@@ -16,6 +16,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use wharf_core::{
+    clock::Clock,
     room::{Place, Room},
     route::{ReplicaTable, RouteTable},
 };
@@ -32,6 +33,7 @@ use crate::{
     source::memory,
     table::{Builder, Current},
     tls,
+    token::Remembered,
 };
 
 /// Pause after a failed `accept`: out of file descriptors, mostly.
@@ -52,6 +54,8 @@ pub struct RouterSettings {
     pub tls: Arc<ServerConfig>,
     /// Limits on what clients send.
     pub limits: Limits,
+    /// Tells when a token's time is over.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// Starts routers.
@@ -86,6 +90,7 @@ impl Router {
             listener,
             tls,
             limits,
+            clock,
         } = settings;
         let local_addr = listener.local_addr()?;
         let (phase, stop) = Stop::new();
@@ -107,6 +112,8 @@ impl Router {
             budget: Arc::new(Budget::new(limits.buffered_total_bytes)),
             counters: Arc::clone(&counters),
             limits,
+            clock,
+            remembered: Remembered::default(),
         });
         let accepting = tokio::spawn(accept(listener, acceptor, shared, stop, alive));
         Ok(RouterHandle {

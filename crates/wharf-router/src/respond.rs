@@ -199,7 +199,10 @@ pub(crate) fn refuse(refusal: &Refusal, ids: &Ids, closes: bool) -> Response<Ans
         Refusal::Method { allow, .. } => {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
-        Refusal::KeyMissing | Refusal::KeyMalformed | Refusal::KeyWrong => {
+        Refusal::CredentialMissing(_)
+        | Refusal::CredentialMalformed(_)
+        | Refusal::CredentialWrong(_)
+        | Refusal::TokenOutOfTime => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         _ if refusal.status() == StatusCode::SERVICE_UNAVAILABLE => {

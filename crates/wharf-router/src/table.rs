@@ -10,12 +10,13 @@ use arc_swap::ArcSwap;
 use rustls::sign::CertifiedKey;
 use wharf_core::{
     deployment::WorkloadKey,
-    route::{ReplicaTable, RouteAuthentication, RouteTable},
+    route::{ReplicaTable, RouteTable},
     scaling::Scaling,
 };
 
 use crate::{
     admit::Workload,
+    authenticate::Authenticator,
     settings::Limits,
     tls::{Certificates, Keyring},
 };
@@ -34,7 +35,7 @@ pub(crate) struct Target {
 /// An endpoint.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    pub(crate) authentication: RouteAuthentication,
+    pub(crate) authenticator: Authenticator,
     pub(crate) targets: Vec<Target>,
 }
 
@@ -112,7 +113,7 @@ impl Builder {
                 })
                 .collect();
             let entry = Entry {
-                authentication: route.authentication.clone(),
+                authenticator: Authenticator::new(&route.authentication),
                 targets,
             };
             snapshot.entries.insert(name.clone(), Arc::new(entry));

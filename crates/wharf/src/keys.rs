@@ -23,6 +23,7 @@ const SHORTEST_SECRET: usize = 16;
 /// All keys of a server.
 pub(crate) struct Keys {
     pub(crate) token: TokenKey,
+    pub(crate) scoring: TokenKey,
     pub(crate) sas: [u8; 32],
     pub(crate) seal: [u8; 32],
     pub(crate) administrator: Secret,
@@ -37,14 +38,17 @@ impl Keys {
             path: dir.keys().join(name),
             may_make,
         };
-        let token_file = file("token.key");
-        let token = token_file.open(|| TokenKey::generate().map_err(StartError::from))?;
-        let token = TokenKey::from_pkcs8(&token)
-            .map_err(|error| StartError::unusable(&token_file.path, StartError::from(error)))?;
+        // Data directories of older releases have none, and a new one costs a client
+        // no more than a fresh token.
+        let scoring = KeyFile {
+            may_make: true,
+            ..file("scoring-token.key")
+        };
         let secret_file = file("administrator.secret");
         let secret = secret_file.open(|| Ok(hex(&random::<SECRET_BYTES>()?).into_bytes()))?;
         Ok(Self {
-            token,
+            token: file("token.key").open_token_key()?,
+            scoring: scoring.open_token_key()?,
             sas: file("sas.key").open_random()?,
             seal: file("seal.key").open_random()?,
             administrator: secret_of(&secret_file.path, &secret)?,
@@ -78,6 +82,12 @@ impl KeyFile {
         durable::write(&self.path, &bytes, Readers::Owner)
             .map_err(|error| StartError::file("write", &self.path, error))?;
         Ok(bytes)
+    }
+
+    fn open_token_key(&self) -> Result<TokenKey, StartError> {
+        let bytes = self.open(|| TokenKey::generate().map_err(StartError::from))?;
+        TokenKey::from_pkcs8(&bytes)
+            .map_err(|error| StartError::unusable(&self.path, StartError::from(error)))
     }
 
     fn open_random(&self) -> Result<[u8; 32], StartError> {

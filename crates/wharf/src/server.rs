@@ -120,7 +120,7 @@ impl Server {
         let blobs = BlobStore::open(&dir.path("blobs"))?;
         let backend = local_cluster::backend(&dir, &blobs).await?;
         let settings = AppSettings {
-            clock,
+            clock: Arc::clone(&clock),
             store: store.clone(),
             blobs,
             logs: OperationLogs::open(&dir.path("operation-logs"))?,
@@ -129,6 +129,7 @@ impl Server {
             provider: Arc::new(LocalProvider::new(dir.path("replicas"))),
             environments: local_cluster::environments(args, &dir)?,
             token_key: keys.token,
+            scoring_key: keys.scoring,
             token_lifetime: Duration::from_secs(args.token_lifetime),
             sas_key: keys.sas,
             scoring_url: url(&host, listeners.ports.scoring),
@@ -146,6 +147,7 @@ impl Server {
             listener: listeners.scoring,
             tls: Arc::clone(&tls),
             limits: args.router_limits(),
+            clock,
         };
         let scaler = Arc::new(LocalScaler(Arc::clone(&backend)));
         let router = Router::start(router, app.routes(), backend.replicas(), scaler)

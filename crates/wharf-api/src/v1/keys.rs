@@ -38,13 +38,16 @@ pub(super) async fn regenerate(mut call: Call, caller: Caller) -> Answered {
     with_operation(&call, answer::ok(&json!({}))?, operation)
 }
 
-/// A token to score with: not offered.
+/// A token to score with.
 pub(super) async fn token(call: Call, caller: Caller) -> Answered {
     let name = call.parameter("service");
-    call.app()
-        .endpoint_get(&caller, &call.workspace(), &name)
+    let token = call
+        .app()
+        .endpoint_token(&caller, &call.workspace(), &name)
         .await?;
-    let what = "token authentication is not supported yet; score with one of the service's keys";
-    let what = what.to_owned();
-    Err(Error::Unsupported { what }.into())
+    answer::secret(&services::token(
+        &token.token,
+        token.refresh_after,
+        token.expires_at,
+    ))
 }

@@ -47,7 +47,7 @@ pub(crate) const FILTERS: [(&str, &str); 8] = [
     ("sig=[A-Za-z0-9_-]+", "sig=[signature]"),
     ("(\"(primary|secondary)Key\": )\"[^\"]*\"", "$1\"[key]\""),
     (
-        "\"(access_token|id_token)\": \"[^\"]*\"",
+        "\"(access_token|id_token|accessToken)\": \"[^\"]*\"",
         "\"$1\": \"[token]\"",
     ),
     ("\"0x[0-9A-F]{16}\"", "\"[etag]\""),

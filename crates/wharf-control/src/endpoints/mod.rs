@@ -2,12 +2,15 @@
 //!
 //! - [`pin`]: from a checked request to a spec whose files cannot change
 //! - [`write`]: the use cases that write; [`read`]: those that do not
-//! - [`keys`]: the two keys
+//! - [`keys`]: the two keys; [`tokens`]: tokens to score with
 
 mod keys;
 mod pin;
 mod read;
+mod tokens;
 mod write;
+
+pub use tokens::ScoringToken;
 
 /// Which endpoints of a list are wanted.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -64,6 +64,7 @@ struct World {
     environments: Arc<FakeEnvironments>,
     clock: Arc<ManualClock>,
     token_key: Vec<u8>,
+    scoring_key: Vec<u8>,
     adjust: Adjust,
     scratch: TempDir,
 }
@@ -84,6 +85,7 @@ impl World {
             provider: Arc::<FakeProvider>::clone(&self.provider),
             environments: Arc::<FakeEnvironments>::clone(&self.environments),
             token_key: TokenKey::from_pkcs8(&self.token_key).expect("the key"),
+            scoring_key: TokenKey::from_pkcs8(&self.scoring_key).expect("the key"),
             token_lifetime: Duration::from_secs(3_600),
             sas_key: [7; 32],
             scoring_url: "https://localhost:8444".to_owned(),
@@ -116,6 +118,7 @@ impl TestApp {
     pub async fn with(adjust: impl Fn(&mut AppSettings) + Send + Sync + 'static) -> Self {
         let scratch = tempfile::tempdir().expect("a scratch folder");
         let token_key = TokenKey::generate().expect("a key for tokens");
+        let scoring_key = TokenKey::generate().expect("a key for tokens to score with");
         let backend = Arc::new(FakeBackend::new());
         let provider = Arc::new(FakeProvider::new());
         let environments = Arc::new(FakeEnvironments::new());
@@ -127,6 +130,7 @@ impl TestApp {
             environments,
             clock,
             token_key,
+            scoring_key,
             adjust: Box::new(adjust),
             scratch,
         };

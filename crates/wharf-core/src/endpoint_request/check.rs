@@ -215,11 +215,12 @@ impl EndpointRequest {
     }
 
     fn check_authentication(&self, check: &mut Check<'_>) -> Authentication {
-        if self.is_token_auth_enabled == Some(true) {
+        let is_token = self.is_token_auth_enabled == Some(true);
+        if is_token && self.is_key_auth_enabled == Some(true) {
             check.refuse(
                 "aadAuthEnabled",
-                "token authentication is not supported yet; leave it out, and scoring asks for a \
-                 key",
+                "and authEnabled cannot both be true; set the other one to false in the same \
+                 request",
             );
         }
         for (field, key) in [
@@ -230,10 +231,10 @@ impl EndpointRequest {
                 check_chosen_key(field, key, check.0);
             }
         }
-        if self.is_key_auth_enabled.unwrap_or(true) {
-            Authentication::Key
-        } else {
-            Authentication::Open
+        match (is_token, self.is_key_auth_enabled) {
+            (true, _) => Authentication::Token,
+            (false, Some(false)) => Authentication::Open,
+            (false, Some(true) | None) => Authentication::Key,
         }
     }
 

@@ -14,3 +14,4 @@ mod paths;
 mod router;
 mod scaling;
 mod slots;
+mod tokens;

@@ -9,6 +9,7 @@ use tokio::{
     sync::{mpsc, watch},
 };
 use wharf_core::{
+    clock::SystemClock,
     deployment::WorkloadKey,
     keys::KeyHash,
     route::{ReadyReplica, ReplicaTable, Route, RouteAuthentication, RouteTable, RouteTarget},
@@ -132,6 +133,7 @@ impl TestRouter {
             listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
             tls: Arc::new(tls),
             limits,
+            clock: Arc::new(SystemClock),
         };
         let scaler = Arc::new(Asked(asked));
         let handle = Router::start(settings, routes_seen, replicas_seen, scaler).unwrap();

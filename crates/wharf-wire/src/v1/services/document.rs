@@ -80,7 +80,7 @@ pub(super) fn settings(endpoint: &Endpoint) -> Value {
         "properties": spec.properties,
         "appInsightsEnabled": kept("appInsightsEnabled").unwrap_or_else(|| json!(false)),
         "authEnabled": spec.authentication == Authentication::Key,
-        "aadAuthEnabled": false,
+        "aadAuthEnabled": spec.authentication == Authentication::Token,
         "dataCollection": data_collection(kept("dataCollection")),
         "environmentImageRequest": kept("environmentImageRequest"),
         "storageInitEnabled": kept("storageInitEnabled"),

@@ -1,5 +1,6 @@
-//! The two keys of a service.
+//! The two keys of a service, and tokens to score with.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use wharf_core::{
     Secret,
@@ -46,5 +47,16 @@ pub fn keys(keys: &EndpointKeys) -> Value {
     json!({
         "primaryKey": keys.primary.reveal(),
         "secondaryKey": keys.secondary.reveal(),
+    })
+}
+
+/// A token: like the keys, meant to be read here. The SDK takes both times as
+/// seconds since 1970 and tells no status apart, so all four members come always.
+pub fn token(token: &Secret, refresh_after: Timestamp, expires_at: Timestamp) -> Value {
+    json!({
+        "accessToken": token.reveal(),
+        "tokenType": "Bearer",
+        "refreshAfter": refresh_after.as_second(),
+        "expiryOn": expires_at.as_second(),
     })
 }

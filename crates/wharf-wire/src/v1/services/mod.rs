@@ -14,7 +14,7 @@ mod validate;
 
 pub(super) use document::error;
 pub use document::{ServiceView, document, logs, page};
-pub use keys::{RegenerateKey, keys, read_regenerate};
+pub use keys::{RegenerateKey, keys, read_regenerate, token};
 pub use request::{is_kind, read};
 pub use update::update;
 pub use validate::{Validation, read_validation};
