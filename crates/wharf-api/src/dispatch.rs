@@ -5,17 +5,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use hyper::body::Incoming;
-use wharf_core::Error;
+use wharf_core::{Error, workspace::Caller};
 
 use crate::{
     answer::{Answered, Body},
     auth::bearer,
+    authorize::Target,
     blob,
     body::{RequestBody, Source},
     call::Call,
     refusal::Refusal,
     request_id::RequestId,
-    router::{Answering, Handler, Router, Surface, surface_of},
+    router::{Answering, Guarded, Handler, Router, Surface, surface_of},
     settings::{ApiSettings, Limits},
     v1,
 };
@@ -79,7 +80,7 @@ impl Api {
             Ok(found) => found,
             Err(refusal) => return (surface_of(path, is_blob), Err(refusal)),
         };
-        let route = found.end;
+        let Guarded { route, target } = found.end;
         let call = Call {
             body,
             settings: Arc::clone(settings),
@@ -89,7 +90,7 @@ impl Api {
         let is_read = call.parts.method.is_safe();
         let answering = match route.handler {
             Handler::Open(handler) | Handler::Signature(handler) => handler(call),
-            Handler::Token(handler) => match bearer::caller(&call) {
+            Handler::Token(handler) => match admit(&call, target) {
                 Ok(caller) => handler(call, caller),
                 Err(refusal) => return (route.surface, Err(refusal)),
             },
@@ -119,6 +120,14 @@ impl Api {
         }
         response
     }
+}
+
+/// Who asks, if the caller may ask for that.
+fn admit(call: &Call, target: &Target) -> Result<Caller, Refusal> {
+    let caller = bearer::caller(call)?;
+    let asked = target.asked(call.uri().path(), &call.captures);
+    target.authorize(&caller, &asked)?;
+    Ok(caller)
 }
 
 /// Runs a write to its end although its client leaves. hyper drops what answers a

@@ -10,6 +10,7 @@
 //!
 //! - [`listen`]: TLS and connections; [`dispatch`]: the phases of one request
 //! - [`router`]: every route on one page; [`tree`]: how paths find them
+//! - [`authorize`]: what a route does to what, and whether the caller may
 //! - [`call`], [`body`], [`json`], [`query`], [`page`]: what a handler receives
 //! - [`answer`], [`refusal`]: what it gives back; [`request_id`]: what ties it to the log
 //! - surfaces: [`metadata`], [`auth`], [`arm`], [`v1`], [`blob`]
@@ -21,6 +22,7 @@ mod activity;
 mod answer;
 mod arm;
 mod auth;
+mod authorize;
 mod blob;
 mod body;
 mod call;

@@ -8,7 +8,9 @@ use std::{future::Future, pin::Pin, sync::LazyLock};
 use http::Method;
 use wharf_core::workspace::Caller;
 
-use crate::{answer::Answered, arm, auth, blob, call::Call, metadata, tree::Tree, v1};
+use crate::{
+    answer::Answered, arm, auth, authorize::Target, blob, call::Call, metadata, tree::Tree, v1,
+};
 
 /// Whose shapes a route speaks, in its errors above all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +130,7 @@ pub fn routes() -> &'static [Route] {
 #[rustfmt::skip]
 static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
     use arm::{
-        computes, kubernetes_versions, managed_clusters, operations, providers, resource_groups,
+        authorization, computes, kubernetes_versions, managed_clusters, operations, providers, resource_groups,
         resources, subscriptions, workspaces,
     };
     use auth::{authority, identity};
@@ -179,32 +181,62 @@ static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
         route!(GET subscription!("/providers/Microsoft.ContainerService/locations/{location}/operations/{operation}"), Arm, Token operations::of_cluster),
         route!(GET subscription!("/providers/Microsoft.ContainerService/locations/{location}/kubernetesVersions"), Arm, Token kubernetes_versions::list),
         route!(GET subscription!("/providers/Microsoft.ContainerService/locations/{location}/orchestrators"), Arm, Token kubernetes_versions::orchestrators),
+
+        route!(GET "/providers/Wharf.Authorization/principals", Arm, Token authorization::principals),
+        route!(PUT "/providers/Wharf.Authorization/principals/{principal}", Arm, Token authorization::create_principal),
+        route!(DELETE "/providers/Wharf.Authorization/principals/{principal}", Arm, Token authorization::delete_principal),
+        route!(POST "/providers/Wharf.Authorization/principals/{principal}/renewSecret", Arm, Token authorization::renew_secret),
+        route!(GET subscription!("/providers/Microsoft.Authorization/roleDefinitions"), Arm, Token authorization::definitions),
+        route!(GET subscription!("/providers/Microsoft.Authorization/roleAssignments"), Arm, Token authorization::assignments),
+        route!(PUT subscription!("/providers/Microsoft.Authorization/roleAssignments/{assignment}"), Arm, Token authorization::assign),
+        route!(DELETE subscription!("/providers/Microsoft.Authorization/roleAssignments/{assignment}"), Arm, Token authorization::unassign),
+        route!(GET group!("/providers/Microsoft.Authorization/roleAssignments"), Arm, Token authorization::assignments),
+        route!(PUT group!("/providers/Microsoft.Authorization/roleAssignments/{assignment}"), Arm, Token authorization::assign),
+        route!(DELETE group!("/providers/Microsoft.Authorization/roleAssignments/{assignment}"), Arm, Token authorization::unassign),
+        route!(GET workspace!("/providers/Microsoft.Authorization/roleAssignments"), Arm, Token authorization::assignments),
+        route!(PUT workspace!("/providers/Microsoft.Authorization/roleAssignments/{assignment}"), Arm, Token authorization::assign),
+        route!(DELETE workspace!("/providers/Microsoft.Authorization/roleAssignments/{assignment}"), Arm, Token authorization::unassign),
     ];
     routes.extend(v1::routes());
     routes.extend(blob::routes());
     routes
 });
 
+/// A route with what it does to what.
+pub(crate) struct Guarded {
+    pub(crate) route: &'static Route,
+    pub(crate) target: Target,
+}
+
+static GUARDED: LazyLock<Vec<Guarded>> = LazyLock::new(|| {
+    let guarded = |route| Guarded {
+        route,
+        target: Target::of(route),
+    };
+    routes().iter().map(guarded).collect()
+});
+
 /// The routes of the main host, and those of blob hosts.
 pub(crate) struct Router {
-    main: Tree<&'static Route>,
-    blob: Tree<&'static Route>,
+    main: Tree<&'static Guarded>,
+    blob: Tree<&'static Guarded>,
 }
 
 impl Router {
     pub(crate) fn new() -> Self {
         let (mut main, mut blob) = (Tree::default(), Tree::default());
-        for route in routes() {
+        for guarded in GUARDED.iter() {
+            let route = guarded.route;
             let tree = match route.surface {
                 Surface::Blob => &mut blob,
                 Surface::Arm | Surface::SignIn | Surface::V1 => &mut main,
             };
-            tree.insert(&route.method, route.template, route);
+            tree.insert(&route.method, route.template, guarded);
         }
         Self { main, blob }
     }
 
-    pub(crate) fn of_host(&self, is_blob: bool) -> &Tree<&'static Route> {
+    pub(crate) fn of_host(&self, is_blob: bool) -> &Tree<&'static Guarded> {
         if is_blob { &self.blob } else { &self.main }
     }
 }

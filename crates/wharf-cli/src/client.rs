@@ -60,7 +60,8 @@ impl Client {
         self.request(Method::PUT, path, Some(body)).await
     }
 
-    async fn request(
+    /// Asks anything; an answer without a body is `null`.
+    pub(crate) async fn request(
         &self,
         method: Method,
         path: &str,
@@ -125,6 +126,9 @@ async fn send(request: reqwest::RequestBuilder, server: &str) -> Result<Value, C
         .and_then(|id| id.to_str().ok())
         .map(str::to_owned);
     let text = read(response, server).await?;
+    if status.is_success() && text.is_empty() {
+        return Ok(Value::Null);
+    }
     if status.is_success() {
         return serde_json::from_slice(&text).map_err(|error| {
             CliError::failed(format!("the answer of {server} is no JSON: {error}"))

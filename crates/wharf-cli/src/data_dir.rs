@@ -3,8 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use jiff::Timestamp;
 
 use crate::error::CliError;
+
+/// How the name of a replaced key begins; the second of its end follows.
+const REPLACED: &str = "token.replaced-";
+const KEY: &str = ".key";
 
 /// Which data directory.
 #[derive(Debug, Clone, Default, Args)]
@@ -70,6 +75,33 @@ impl DataDir {
     /// Folder of keys and of the administrator's secret.
     pub fn keys(&self) -> PathBuf {
         self.root.join("keys")
+    }
+
+    /// The key that signs tokens.
+    pub fn token_key(&self) -> PathBuf {
+        self.keys().join("token.key")
+    }
+
+    /// Where [`DataDir::token_key`] goes when it is replaced at `now`.
+    pub fn replaced_token_key(&self, now: Timestamp) -> PathBuf {
+        let name = format!("{REPLACED}{}{KEY}", now.as_second());
+        self.keys().join(name)
+    }
+
+    /// The keys that signed tokens before, and when each was replaced.
+    pub fn replaced_token_keys(&self) -> Vec<(PathBuf, Timestamp)> {
+        let entries = std::fs::read_dir(self.keys()).into_iter().flatten();
+        let mut found: Vec<_> = entries
+            .flatten()
+            .filter_map(|entry| {
+                let name = entry.file_name();
+                let second = name.to_str()?.strip_prefix(REPLACED)?.strip_suffix(KEY)?;
+                let at = Timestamp::from_second(second.parse().ok()?).ok()?;
+                Some((entry.path(), at))
+            })
+            .collect();
+        found.sort();
+        found
     }
 
     /// Folder of certificates.

@@ -1,7 +1,8 @@
 //! Who does what was typed, and with which exit code the process ends.
 
 use crate::{
-    cluster, doctor, env, error::CliError, exec, grammar::Command, printer::Printer, replicas,
+    cluster, doctor, env, error::CliError, exec, grammar::Command, keys, principal,
+    printer::Printer, replicas,
 };
 
 /// Runs a command; gives the exit code of the process.
@@ -22,6 +23,8 @@ fn perform(command: Command, printer: &mut Printer<'_>) -> Result<u8, CliError> 
         Command::Doctor(args) => wait(doctor::run(&args, printer))?,
         Command::Cluster(args) => wait(cluster::run(&args, printer))?.map(|()| 0),
         Command::Replicas(args) => replicas::run(&args, printer).map(|()| 0),
+        Command::Principal(args) => wait(principal::run(&args, printer))?.map(|()| 0),
+        Command::Keys(args) => keys::run(&args, printer).map(|()| 0),
         Command::Version => printer
             .data(&format!("wharf {}\n", env!("CARGO_PKG_VERSION")))
             .map(|()| 0),

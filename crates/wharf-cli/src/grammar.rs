@@ -3,7 +3,8 @@
 use clap::Subcommand;
 
 use crate::{
-    cluster::ClusterArgs, doctor::DoctorArgs, env::EnvArgs, exec::ExecArgs, replicas::ReplicasArgs,
+    cluster::ClusterArgs, doctor::DoctorArgs, env::EnvArgs, exec::ExecArgs, keys::KeysArgs,
+    principal::PrincipalArgs, replicas::ReplicasArgs,
 };
 
 /// The commands of a person's shell.
@@ -19,6 +20,10 @@ pub enum Command {
     Cluster(ClusterArgs),
     /// List or end the replicas of a data directory, also without a server
     Replicas(ReplicasArgs),
+    /// Say who else may sign in, and what they may do
+    Principal(PrincipalArgs),
+    /// Replace the key that signs tokens
+    Keys(KeysArgs),
     /// Print the version
     Version,
 }

@@ -4,7 +4,8 @@
 //! - [`printer`], [`output`], [`error`]: what is answered, and the exit code
 //! - where things are: [`data_dir`], [`admin_file`], [`environment`], [`session`]
 //! - [`client`]: the server's APIs over HTTPS
-//! - commands: [`env`], [`exec`], [`doctor`], [`cluster`], [`replicas`]
+//! - commands: [`env`], [`exec`], [`doctor`], [`cluster`], [`replicas`], [`keys`],
+//!   [`principal`]
 
 mod admin_file;
 mod client;
@@ -17,7 +18,9 @@ mod environment;
 mod error;
 mod exec;
 mod grammar;
+mod keys;
 mod output;
+mod principal;
 mod printer;
 mod replicas;
 mod session;

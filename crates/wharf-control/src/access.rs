@@ -69,10 +69,21 @@ impl App {
     /// # Errors
     /// [`wharf_core::Error::Unauthenticated`].
     pub fn authenticate(&self, bearer: &str) -> Result<Caller> {
-        self.inner.tokens.check(bearer, self.now())
+        let (principal, tenant) = self.inner.tokens.check(bearer, self.now())?;
+        let Some(assignments) = self.inner.access.of(&principal.id) else {
+            return Err(Error::Unauthenticated {
+                why: "the principal of this token is not there any more".to_owned(),
+                stale_key: false,
+            });
+        };
+        Ok(Caller {
+            principal,
+            tenant,
+            assignments,
+        })
     }
 
-    /// The public key that tokens are checked with, as a JWK.
+    /// The public key that tokens are signed with now, as a JWK.
     pub fn public_key(&self) -> &TokenIssuer {
         self.inner.tokens.public_key()
     }

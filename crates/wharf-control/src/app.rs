@@ -20,10 +20,11 @@ use wharf_store::{BlobStore, OperationLogs, Store, Txn};
 use crate::{
     bootstrap::{Administrator, Bootstrap},
     computes::ComputeReads,
+    principals::Access,
     reconcile::{Background, Faults, Patience, Progress, Wake},
     routes::Routes,
     sas::Signer,
-    token::{TokenKey, Tokens},
+    token::{TokenKey, TokenKeys, Tokens},
 };
 
 /// The use cases; cheap to clone.
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) environments: Arc<dyn EnvironmentBuilder>,
     pub(crate) tokens: Tokens,
     pub(crate) scoring_key: TokenKey,
+    pub(crate) access: Access,
     pub(crate) signer: Signer,
     pub(crate) scoring_url: String,
     pub(crate) largest_blob: u64,
@@ -79,14 +81,16 @@ pub struct AppSettings {
     pub provider: Arc<dyn Provider>,
     /// Makes environments.
     pub environments: Arc<dyn EnvironmentBuilder>,
-    /// Signs tokens to sign in with.
-    pub token_key: TokenKey,
+    /// Signs tokens to sign in with, and checks those that older keys signed.
+    pub token_keys: TokenKeys,
     /// Signs tokens to score with.
     pub scoring_key: TokenKey,
     /// How long a token to sign in with is good.
     pub token_lifetime: Duration,
     /// Signs shared access signatures.
     pub sas_key: [u8; 32],
+    /// How clients reach the control plane, `https://HOST:PORT`: what tokens are for.
+    pub public_url: String,
     /// What scoring URIs begin with, `https://HOST:PORT`.
     pub scoring_url: String,
     /// Largest blob, in bytes.
@@ -102,10 +106,12 @@ impl App {
         let now = settings.clock.now();
         let administrator = bootstrap.apply(&settings.store, now).await?;
         let tokens = Tokens::new(
-            settings.token_key,
+            settings.token_keys,
             administrator.tenant,
             settings.token_lifetime,
+            &settings.public_url,
         );
+        let access = Access::load(&settings.store).await?;
         let issuer = settings.scoring_key.public().clone();
         let routes = Routes::load(&settings.store, issuer).await?;
         Ok(Self {
@@ -120,6 +126,7 @@ impl App {
                 environments: settings.environments,
                 tokens,
                 scoring_key: settings.scoring_key,
+                access,
                 signer: Signer::new(&settings.sas_key),
                 scoring_url: settings.scoring_url,
                 largest_blob: settings.largest_blob,

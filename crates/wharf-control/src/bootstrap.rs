@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 use wharf_core::{
     Error, Result, Secret,
+    access::{Assignment, Role, Scope},
     digest::Digest,
     managed_cluster::{ManagedCluster, ManagedClusterSpec, ProviderKind},
     resource::{Generation, Observed},
@@ -96,6 +97,13 @@ impl Bootstrap {
         };
         txn.principal_put(&principal, &secret_hash(&self.administrator_secret))
             .await?;
+        let everything = Assignment {
+            id: Uuid::new_v4(),
+            principal: principal.id,
+            role: Role::Owner,
+            scope: Scope::root(),
+        };
+        txn.role_assignment_put(&everything, now).await?;
         Ok(administrator)
     }
 

@@ -13,7 +13,7 @@
 //!
 //! - [`app`]: what everything hangs on; [`bootstrap`]: what a first start makes
 //! - [`cache`]: reads that need not be repeated
-//! - who asks: [`access`], [`token`]; where: [`places`]
+//! - who asks: [`access`], [`token`], [`principals`]; where: [`places`]
 //! - the nouns: [`computes`], [`credentials`], [`managed_clusters`], [`operations`],
 //!   [`artifacts`], [`blobs`], [`models`], [`endpoints`]
 //! - [`sweep`]: bytes that nothing names any more
@@ -35,6 +35,7 @@ pub mod models;
 pub mod operations;
 pub mod page;
 pub mod places;
+pub mod principals;
 pub mod reconcile;
 pub mod routes;
 pub mod sas;

@@ -291,14 +291,16 @@ impl App {
     /// [`wharf_core::Error::NotFound`] for the subscription or group.
     pub async fn managed_cluster_list(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         subscription: &str,
         group: Option<&str>,
     ) -> Result<Vec<ManagedCluster>> {
         let mut session = self.store().read().await?;
         let scope = Scope::find(&mut session, subscription, group).await?;
         let mut clusters = session.managed_cluster_list(&scope.subscription).await?;
-        clusters.retain(|cluster| scope.has(&cluster.group));
+        clusters.retain(|cluster| {
+            scope.has(&cluster.group) && caller.may_read(&cluster.resource_id().scope())
+        });
         Ok(clusters)
     }
 }

@@ -87,12 +87,14 @@ impl App {
         self.inner.administrator.tenant
     }
 
-    /// All subscriptions.
+    /// The subscriptions that hold something of the caller's.
     ///
     /// # Errors
     /// When the store is away.
-    pub async fn subscription_list(&self, _caller: &Caller) -> Result<Vec<Subscription>> {
-        Ok(self.store().read().await?.subscription_list().await?)
+    pub async fn subscription_list(&self, caller: &Caller) -> Result<Vec<Subscription>> {
+        let mut subscriptions = self.store().read().await?.subscription_list().await?;
+        subscriptions.retain(|subscription| caller.sees(&subscription.scope()));
+        Ok(subscriptions)
     }
 
     /// One subscription.
@@ -116,18 +118,20 @@ impl App {
         find_group(&mut self.store().read().await?, subscription, group).await
     }
 
-    /// The groups of a subscription.
+    /// The groups of a subscription that hold something of the caller's.
     ///
     /// # Errors
     /// [`wharf_core::Error::NotFound`].
     pub async fn resource_group_list(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         subscription: &str,
     ) -> Result<Vec<ResourceGroup>> {
         let mut session = self.store().read().await?;
         let subscription = find_subscription(&mut session, subscription).await?;
-        Ok(session.resource_group_list(&subscription.id).await?)
+        let mut groups = session.resource_group_list(&subscription.id).await?;
+        groups.retain(|group| caller.sees(&group.scope()));
+        Ok(groups)
     }
 
     /// One workspace; names compare without case.
@@ -148,20 +152,22 @@ impl App {
         found.ok_or_else(|| Error::not_found(Kind::Workspace, id.to_string()))
     }
 
-    /// The workspaces of a subscription, or of one of its groups.
+    /// The workspaces of a subscription, or of one of its groups, that the caller may
+    /// read.
     ///
     /// # Errors
     /// [`wharf_core::Error::NotFound`].
     pub async fn workspace_list(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         subscription: &str,
         group: Option<&str>,
     ) -> Result<Vec<Workspace>> {
         let mut session = self.store().read().await?;
         let scope = Scope::find(&mut session, subscription, group).await?;
         let mut workspaces = session.workspace_list(&scope.subscription).await?;
-        workspaces.retain(|workspace| scope.has(&workspace.group));
+        workspaces
+            .retain(|workspace| scope.has(&workspace.group) && caller.may_read(&workspace.scope()));
         Ok(workspaces)
     }
 }

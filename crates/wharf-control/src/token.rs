@@ -17,18 +17,16 @@ use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use wharf_core::{
-    Error, Result, Secret,
-    digest::Digest,
-    token::TokenIssuer,
-    workspace::{Caller, Principal},
-};
+use wharf_core::{Error, Result, Secret, digest::Digest, token::TokenIssuer, workspace::Principal};
 
 /// Most checked tokens remembered; a full memory is emptied, which costs one
 /// signature check per token still in use.
 const MOST_REMEMBERED: usize = 4_096;
 /// Longest token looked at, in bytes; ours have about 700.
 const LONGEST_TOKEN: usize = 8_192;
+/// How far the clock of whoever signed a token may be ahead. Ours alone sign them, but
+/// clocks are set back.
+const SKEW: i64 = 300;
 /// Uncompressed point of P-256: a tag byte, then x and y of 32 bytes each.
 const POINT_BYTES: usize = 65;
 
@@ -94,6 +92,24 @@ impl TokenKey {
     }
 }
 
+/// The key that signs, and those that signed before it.
+pub struct TokenKeys {
+    /// Signs, and is published.
+    pub current: TokenKey,
+    /// Keys of before, each with the time until which its tokens are taken: whoever
+    /// stole one signs for no longer than that.
+    pub previous: Vec<(TokenKey, Timestamp)>,
+}
+
+impl From<TokenKey> for TokenKeys {
+    fn from(current: TokenKey) -> Self {
+        Self {
+            current,
+            previous: Vec::new(),
+        }
+    }
+}
+
 /// What a token says; the names are those of Microsoft's access tokens.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Claims {
@@ -109,36 +125,46 @@ struct Claims {
     name: String,
 }
 
+/// A checked token: who it is, and until when it is taken.
+#[derive(Clone)]
+struct Checked {
+    principal: Principal,
+    expires: i64,
+}
+
 /// Makes and checks tokens.
 pub(crate) struct Tokens {
-    key: TokenKey,
+    keys: TokenKeys,
     tenant: Uuid,
     lifetime: Duration,
     validation: Validation,
-    remembered: RwLock<HashMap<String, (Caller, i64)>>,
+    /// What a token of the control plane is for; see [`canonical_audience`].
+    audience: String,
+    remembered: RwLock<HashMap<String, Checked>>,
 }
 
 impl Tokens {
-    pub(crate) fn new(key: TokenKey, tenant: Uuid, lifetime: Duration) -> Self {
+    pub(crate) fn new(keys: TokenKeys, tenant: Uuid, lifetime: Duration, public_url: &str) -> Self {
         let mut validation = Validation::new(Algorithm::ES256);
-        // Times are compared with the injected clock below; the audience is whatever
-        // the client asked for, since clients differ in slashes and ports.
+        // Times are compared with the injected clock below, and the audience without
+        // its slashes.
         validation.validate_exp = false;
         validation.validate_nbf = false;
         validation.validate_aud = false;
-        validation.set_required_spec_claims(&["exp", "iss"]);
+        validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss"]);
         validation.set_issuer(&[issuer(tenant)]);
         Self {
-            key,
+            keys,
             tenant,
             lifetime,
             validation,
+            audience: canonical_audience(public_url),
             remembered: RwLock::default(),
         }
     }
 
     pub(crate) fn public_key(&self) -> &TokenIssuer {
-        &self.key.public
+        &self.keys.current.public
     }
 
     pub(crate) fn lifetime(&self) -> Duration {
@@ -166,24 +192,39 @@ impl Tokens {
             appid: principal.client_id,
             name: principal.display_name.clone(),
         };
-        Ok((self.key.sign(&claims)?, expires_at))
+        Ok((self.keys.current.sign(&claims)?, expires_at))
     }
 
-    pub(crate) fn check(&self, token: &str, now: Timestamp) -> Result<Caller> {
-        let now = now.as_second();
+    /// Who a token is for, and in which tenant.
+    pub(crate) fn check(&self, token: &str, now: Timestamp) -> Result<(Principal, Uuid)> {
+        let second = now.as_second();
         let remembered = self
             .remembered
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(token)
             .cloned();
-        if let Some((caller, expires)) = remembered {
-            return if now < expires {
-                Ok(caller)
+        if let Some(checked) = remembered {
+            return if second < checked.expires {
+                Ok((checked.principal, self.tenant))
             } else {
                 Err(expired())
             };
         }
+        let checked = self.check_anew(token, now)?;
+        let mut remembered = self
+            .remembered
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if remembered.len() >= MOST_REMEMBERED {
+            remembered.clear();
+        }
+        remembered.insert(token.to_owned(), checked.clone());
+        Ok((checked.principal, self.tenant))
+    }
+
+    fn check_anew(&self, token: &str, now: Timestamp) -> Result<Checked> {
+        let second = now.as_second();
         if token.len() > LONGEST_TOKEN {
             return Err(refused(
                 "the token is too long to be one of this server's",
@@ -192,40 +233,66 @@ impl Tokens {
         }
         let malformed = || refused("the token is not a JWT of this server", false);
         let header = jsonwebtoken::decode_header(token).map_err(|_| malformed())?;
-        if header.alg == Algorithm::ES256 && header.kid.as_deref() != Some(&self.key.public.id) {
-            return Err(refused(
+        // Where to find a key is ours to know: `jku`, `x5u` and `jwk` are never read.
+        if header.alg != Algorithm::ES256 {
+            return Err(malformed());
+        }
+        let (key, until) = self.key_named(header.kid.as_deref(), now).ok_or_else(|| {
+            refused(
                 "the token was signed with a key that this server does not use any more; sign in \
                  again",
                 true,
-            ));
-        }
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.key.decoding, &self.validation)
+            )
+        })?;
+        let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation)
             .map_err(|_| malformed())?
             .claims;
-        if now >= claims.exp {
+        if second >= claims.exp {
             return Err(expired());
+        }
+        if claims.nbf > second + SKEW {
+            return Err(refused("the token is not good yet", false));
         }
         if claims.tid != self.tenant {
             return Err(refused("the token is for another tenant", false));
         }
-        let caller = Caller {
+        if canonical_audience(&claims.aud) != self.audience {
+            return Err(refused(
+                "the token is for another audience; ask for one with scope `/.default` of this \
+                 server's address",
+                false,
+            ));
+        }
+        Ok(Checked {
             principal: Principal {
                 id: claims.oid,
                 client_id: claims.appid,
                 display_name: claims.name,
             },
-            tenant: claims.tid,
-        };
-        let mut remembered = self
-            .remembered
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if remembered.len() >= MOST_REMEMBERED {
-            remembered.clear();
-        }
-        remembered.insert(token.to_owned(), (caller.clone(), claims.exp));
-        Ok(caller)
+            expires: until.map_or(claims.exp, |until| claims.exp.min(until.as_second())),
+        })
     }
+
+    /// The key of a token's header, and until when tokens of a replaced one are taken.
+    fn key_named(
+        &self,
+        id: Option<&str>,
+        now: Timestamp,
+    ) -> Option<(&TokenKey, Option<Timestamp>)> {
+        let id = id?;
+        if id == self.keys.current.public.id {
+            return Some((&self.keys.current, None));
+        }
+        let previous = self.keys.previous.iter();
+        let mut good = previous.filter(|(key, until)| key.public.id == id && now < *until);
+        good.next().map(|(key, until)| (key, Some(*until)))
+    }
+}
+
+/// Clients differ in slashes at the end and in case: `https://HOST:PORT`,
+/// `https://HOST:PORT/` and what is left of `https://HOST:PORT//.default` are one.
+fn canonical_audience(audience: &str) -> String {
+    audience.trim_end_matches('/').to_ascii_lowercase()
 }
 
 fn issuer(tenant: Uuid) -> String {
@@ -250,7 +317,16 @@ mod tests {
     fn tokens() -> Tokens {
         let der = TokenKey::generate().expect("a key");
         let key = TokenKey::from_pkcs8(&der).expect("the same key");
-        Tokens::new(key, Uuid::from_u128(7), Duration::from_secs(3600))
+        with_keys(key.into())
+    }
+
+    fn with_keys(keys: TokenKeys) -> Tokens {
+        Tokens::new(
+            keys,
+            Uuid::from_u128(7),
+            Duration::from_secs(3600),
+            "https://x:8443",
+        )
     }
 
     fn principal() -> Principal {
@@ -269,12 +345,12 @@ mod tests {
     fn a_token_is_good_until_it_expires_also_when_remembered() {
         let tokens = tokens();
         let (token, expires) = tokens
-            .issue(&principal(), "https://x", at(1_000))
+            .issue(&principal(), "https://x:8443/", at(1_000))
             .expect("a token");
         assert_eq!(expires, at(4_600));
         for _ in 0..2 {
-            let caller = tokens.check(token.reveal(), at(4_599)).expect("good");
-            assert_eq!(caller.principal, principal());
+            let checked = tokens.check(token.reveal(), at(4_599)).expect("good");
+            assert_eq!(checked, (principal(), Uuid::from_u128(7)));
         }
         assert!(matches!(
             tokens.check(token.reveal(), at(4_600)),
@@ -288,7 +364,7 @@ mod tests {
     #[test]
     fn a_changed_key_asks_for_a_fresh_sign_in() {
         let (token, _) = tokens()
-            .issue(&principal(), "https://x", at(1_000))
+            .issue(&principal(), "https://x:8443/", at(1_000))
             .expect("a token");
         assert!(matches!(
             tokens().check(token.reveal(), at(1_001)),
@@ -303,7 +379,7 @@ mod tests {
     fn what_was_tampered_with_is_refused() {
         let tokens = tokens();
         let (token, _) = tokens
-            .issue(&principal(), "https://x", at(1_000))
+            .issue(&principal(), "https://x:8443/", at(1_000))
             .expect("a token");
         let parts: Vec<_> = token.reveal().split('.').collect();
         let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
@@ -329,6 +405,52 @@ mod tests {
                 ),
                 "{bad}"
             );
+        }
+    }
+
+    #[test]
+    fn an_audience_may_end_as_clients_end_it() {
+        let tokens = tokens();
+        for (audience, is_ours) in [
+            ("https://x:8443", true),
+            ("https://x:8443/", true),
+            ("https://X:8443//", true),
+            ("https://x", false),
+            ("https://x:844", false),
+            ("https://x:8443.evil.example", false),
+            ("https://x:8443/other", false),
+            ("", false),
+        ] {
+            let (token, _) = tokens
+                .issue(&principal(), audience, at(1_000))
+                .expect("a token");
+            let checked = tokens.check(token.reveal(), at(1_001));
+            assert_eq!(checked.is_ok(), is_ours, "{audience}");
+        }
+    }
+
+    #[test]
+    fn a_replaced_key_opens_until_its_end_and_signs_nothing() {
+        let (old, new) = (TokenKey::generate(), TokenKey::generate());
+        let (old, new) = (old.expect("a key"), new.expect("a key"));
+        let key = |der: &[u8]| TokenKey::from_pkcs8(der).expect("the key");
+        let before = with_keys(key(&old).into());
+        let (token, _) = before
+            .issue(&principal(), "https://x:8443", at(1_000))
+            .expect("a token");
+        let after = |until| {
+            with_keys(TokenKeys {
+                current: key(&new),
+                previous: vec![(key(&old), at(until))],
+            })
+        };
+        // Until the token's own end, or the key's, whichever comes first.
+        for (until, good, bad) in [(90_000, 4_599, 4_600), (3_000, 2_999, 3_000)] {
+            let tokens = after(until);
+            assert!(tokens.check(token.reveal(), at(good)).is_ok());
+            assert!(tokens.check(token.reveal(), at(bad)).is_err());
+            assert!(after(until).check(token.reveal(), at(bad)).is_err());
+            assert_eq!(tokens.public_key(), key(&new).public());
         }
     }
 }

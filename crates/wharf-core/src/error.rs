@@ -33,6 +33,10 @@ pub enum Kind {
     Deployment,
     /// A long-running request.
     Operation,
+    /// Somebody who can sign in.
+    Principal,
+    /// A role that somebody has somewhere.
+    RoleAssignment,
     /// A route that the server does not have.
     Route,
 }
@@ -51,6 +55,8 @@ impl fmt::Display for Kind {
             Self::Endpoint => "service",
             Self::Deployment => "deployment",
             Self::Operation => "operation",
+            Self::Principal => "principal",
+            Self::RoleAssignment => "role assignment",
             Self::Route => "route",
         })
     }

@@ -9,12 +9,13 @@
 //! - the nouns: [`workspace`], [`managed_cluster`], [`compute`], [`model`],
 //!   [`environment`], [`endpoint`], [`endpoint_request`], [`deployment`],
 //!   [`kubeconfig`]
-//! - what fits where: [`capacity`]
+//! - what fits where: [`capacity`]; who may do what: [`access`]
 //! - what routers read: [`route`], [`keys`], [`token`], [`scaling`]; how many may come: [`room`]
 //! - names and certificates of computes: [`tls`]
 //! - what others implement: [`backend`], [`clock`]
 //! - catalogues: [`vm_size`], [`kubernetes_version`], [`network`], [`limits`]
 
+pub mod access;
 pub mod backend;
 pub mod capacity;
 pub mod clock;

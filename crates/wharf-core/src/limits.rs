@@ -38,3 +38,9 @@ pub const MOST_VARIABLES: usize = 500;
 /// Most bytes, as JSON, of the environment, the assets and what else a service
 /// keeps of its request as it was sent.
 pub const MOST_KEPT_OF_SERVICE: usize = 1_024 * 1_024;
+/// Most principals. All are in memory, with their roles.
+pub const MOST_PRINCIPALS: usize = 1_000;
+/// Most roles of all principals together.
+pub const MOST_ROLE_ASSIGNMENTS: usize = 4_000;
+/// Most scopes that a principal is made with.
+pub const MOST_SCOPES: usize = 100;

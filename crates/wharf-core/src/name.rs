@@ -192,6 +192,18 @@ name! {
 }
 
 name! {
+    /// A principal's name: 2–64 of letters, digits, `-`, `_` and `.`; first a letter,
+    /// last a letter or digit. Ours: Azure's display names are free text.
+    PrincipalName,
+    Rules {
+        min: 2, max: 64,
+        allowed: "letters, digits, `-`, `_` and `.`",
+        is_allowed: |c| letter_digit_hyphen(c) || matches!(c, '_' | '.'),
+        first: "a letter", is_first: letter, is_last: letter_or_digit,
+    }
+}
+
+name! {
     /// An endpoint's or deployment's name: 3–32 of lower-case letters, digits
     /// and hyphens; first a letter, last not a hyphen (`azureml-core` checks
     /// `^[a-z]([-a-z0-9]*[a-z0-9])?$` and 3–32).

@@ -8,6 +8,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::Scope;
+
 /// Longest id that is looked at; ARM's own limit is near 2,000 characters.
 const LONGEST: usize = 2048;
 
@@ -80,6 +82,24 @@ impl ResourceId {
             text.push_str(kind);
         }
         text
+    }
+
+    /// Where roles on it are held.
+    pub fn scope(&self) -> Scope {
+        let place = [
+            "subscriptions",
+            &self.subscription,
+            "resourceGroups",
+            &self.group,
+        ];
+        let pairs = self.path.iter();
+        let pairs = pairs.flat_map(|(kind, name)| [kind.as_str(), name.as_str()]);
+        Scope::of_segments(
+            place
+                .into_iter()
+                .chain(["providers", &self.provider])
+                .chain(pairs),
+        )
     }
 
     /// Whether this names a managed cluster.

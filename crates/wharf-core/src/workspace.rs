@@ -1,11 +1,17 @@
 //! Subscriptions, resource groups, workspaces and principals: where things live
 //! and who asks.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{name::WorkspaceName, resource_id::ResourceId};
+use crate::{
+    access::{self, Assignment, Reach, Scope},
+    name::WorkspaceName,
+    resource_id::ResourceId,
+};
 
 /// A subscription of the tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +24,13 @@ pub struct Subscription {
     pub tenant: Uuid,
 }
 
+impl Subscription {
+    /// Where roles on it are held.
+    pub fn scope(&self) -> Scope {
+        Scope::subscription(self.id)
+    }
+}
+
 /// A resource group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceGroup {
@@ -27,6 +40,14 @@ pub struct ResourceGroup {
     pub name: String,
     /// Its location.
     pub location: String,
+}
+
+impl ResourceGroup {
+    /// Where roles on it are held.
+    pub fn scope(&self) -> Scope {
+        let subscription = self.subscription.to_string();
+        Scope::of_segments(["subscriptions", &subscription, "resourceGroups", &self.name])
+    }
 }
 
 /// A machine-learning workspace.
@@ -59,6 +80,11 @@ impl Workspace {
             self.name.as_str(),
         )
     }
+
+    /// Where roles on it are held.
+    pub fn scope(&self) -> Scope {
+        self.resource_id().scope()
+    }
 }
 
 /// A workspace as a request's path names it; not yet looked up.
@@ -79,7 +105,7 @@ pub struct Principal {
     pub id: Uuid,
     /// Its client id: the user name of a client-credentials sign-in.
     pub client_id: Uuid,
-    /// What people read.
+    /// What people read; unique without case.
     pub display_name: String,
 }
 
@@ -90,4 +116,25 @@ pub struct Caller {
     pub principal: Principal,
     /// In which tenant.
     pub tenant: Uuid,
+    /// What it may do, and where.
+    pub assignments: Arc<[Assignment]>,
+}
+
+impl Caller {
+    /// Whether it may do `action` at `scope`.
+    pub fn may(&self, action: &str, scope: &Scope) -> bool {
+        access::decide(&self.assignments, action, scope, &Reach::Exact)
+    }
+
+    /// Whether it may read what is at `scope`: every role may.
+    pub fn may_read(&self, scope: &Scope) -> bool {
+        self.may("*/read", scope)
+    }
+
+    /// Whether anything at `scope`, above it or below it is the caller's to read: then
+    /// it may know that the place is there.
+    pub fn sees(&self, scope: &Scope) -> bool {
+        let below = Reach::Within(scope.clone());
+        access::decide(&self.assignments, "*/read", scope, &below)
+    }
 }

@@ -27,6 +27,7 @@ pub mod meta;
 pub mod models;
 pub mod operation_logs;
 pub mod operations;
+pub mod principals;
 mod row;
 pub mod seal;
 pub mod session;

@@ -12,6 +12,8 @@ use wharf_cli::HomeArgs;
 
 use crate::error::StartError;
 
+/// Longest lifetime of tokens, in seconds: a day.
+pub(crate) const LONGEST_TOKEN_LIFETIME: u64 = 86_400;
 /// Longest host name of a certificate and of DNS, in bytes.
 const LONGEST_HOST: usize = 253;
 
@@ -69,7 +71,7 @@ pub(crate) struct ServerArgs {
         env = "WHARF_TOKEN_LIFETIME",
         value_name = "SECONDS",
         default_value = "3600",
-        value_parser = clap::value_parser!(u64).range(60..=86_400)
+        value_parser = clap::value_parser!(u64).range(60..=LONGEST_TOKEN_LIFETIME)
     )]
     pub(crate) token_lifetime: u64,
 

@@ -1,13 +1,19 @@
 //! Keys and the administrator's secret: made once, kept for ever.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use aws_lc_rs::rand;
+use jiff::Timestamp;
 use wharf_cli::DataDir;
-use wharf_control::token::TokenKey;
+use wharf_control::token::{TokenKey, TokenKeys};
 use wharf_core::Secret;
 
 use crate::{
+    config::LONGEST_TOKEN_LIFETIME,
     data_dir::is_there,
     durable::{self, Readers},
     error::StartError,
@@ -20,9 +26,14 @@ const LONGEST_SECRET: usize = 1024;
 /// And at least: shorter ones can be guessed.
 const SHORTEST_SECRET: usize = 16;
 
+/// How long tokens of a replaced key are taken: as long as the longest-lived of them.
+const REPLACED_KEY_LIFETIME: Duration = Duration::from_secs(LONGEST_TOKEN_LIFETIME);
+/// Most replaced keys that are read.
+const MOST_REPLACED_KEYS: usize = 16;
+
 /// All keys of a server.
 pub(crate) struct Keys {
-    pub(crate) token: TokenKey,
+    pub(crate) token: TokenKeys,
     pub(crate) scoring: TokenKey,
     pub(crate) sas: [u8; 32],
     pub(crate) seal: [u8; 32],
@@ -31,8 +42,9 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// Reads the keys; makes those that are missing, as long as there is no
-    /// database that was written with them.
-    pub(crate) fn open(dir: &DataDir) -> Result<Self, StartError> {
+    /// database that was written with them. A key for tokens that `wharf keys rotate`
+    /// put aside is replaced, and checks tokens until none of it can be good.
+    pub(crate) fn open(dir: &DataDir, now: Timestamp) -> Result<Self, StartError> {
         let may_make = !is_there(&dir.database())?;
         let file = |name: &str| KeyFile {
             path: dir.keys().join(name),
@@ -44,16 +56,54 @@ impl Keys {
             may_make: true,
             ..file("scoring-token.key")
         };
+        let previous = replaced(dir, now)?;
+        let mut token_file = file("token.key");
+        token_file.may_make |= !previous.is_empty();
         let secret_file = file("administrator.secret");
         let secret = secret_file.open(|| Ok(hex(&random::<SECRET_BYTES>()?).into_bytes()))?;
         Ok(Self {
-            token: file("token.key").open_token_key()?,
+            token: TokenKeys {
+                current: token_file.open_token_key()?,
+                previous,
+            },
             scoring: scoring.open_token_key()?,
             sas: file("sas.key").open_random()?,
             seal: file("seal.key").open_random()?,
             administrator: secret_of(&secret_file.path, &secret)?,
         })
     }
+}
+
+fn token_key(path: &Path, der: &[u8]) -> Result<TokenKey, StartError> {
+    TokenKey::from_pkcs8(der).map_err(|error| StartError::unusable(path, StartError::from(error)))
+}
+
+/// The keys that were put aside, each with the end of its tokens. What can check none
+/// any more is removed.
+fn replaced(dir: &DataDir, now: Timestamp) -> Result<Vec<(TokenKey, Timestamp)>, StartError> {
+    let mut keys = Vec::new();
+    for (path, replaced_at) in dir.replaced_token_keys() {
+        let Ok(until) = replaced_at.checked_add(REPLACED_KEY_LIFETIME) else {
+            return Err(StartError::unusable(&path, "its name holds no time"));
+        };
+        if until <= now {
+            fs::remove_file(&path).map_err(|error| StartError::file("remove", &path, error))?;
+            continue;
+        }
+        let der = fs::read(&path).map_err(|error| StartError::file("read", &path, error))?;
+        keys.push((token_key(&path, &der)?, until));
+    }
+    if keys.len() > MOST_REPLACED_KEYS {
+        return Err(StartError::unusable(
+            &dir.keys(),
+            format!(
+                "it holds {} replaced keys; at most {MOST_REPLACED_KEYS} are read, remove the \
+                 oldest `token.replaced-*.key`",
+                keys.len()
+            ),
+        ));
+    }
+    Ok(keys)
 }
 
 struct KeyFile {

@@ -97,7 +97,7 @@ impl Server {
         let home = args.home.data_dir();
         let home = home.map_err(|error| StartError::Domain(error.to_string()))?;
         let dir = LockedDataDir::open(&home)?;
-        let keys = Keys::open(dir.dir())?;
+        let keys = Keys::open(dir.dir(), clock.now())?;
         let authority = Authority::open(dir.dir(), clock.now())?;
         let ca_pem = authority.pem().to_owned();
         let names = certificates::names(&host, &blob_host::blob_host(&host));
@@ -128,10 +128,11 @@ impl Server {
             backend_changes: backend.change_sender(),
             provider: Arc::new(LocalProvider::new(dir.path("replicas"))),
             environments: local_cluster::environments(args, &dir)?,
-            token_key: keys.token,
+            token_keys: keys.token,
             scoring_key: keys.scoring,
             token_lifetime: Duration::from_secs(args.token_lifetime),
             sas_key: keys.sas,
+            public_url: public_url.clone(),
             scoring_url: url(&host, listeners.ports.scoring),
             largest_blob: args.largest_upload << 20,
         };

@@ -2,10 +2,24 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
+use wharf_core::access::Role;
 
 use crate::surface::{Answer, Ask, PUBLIC_URL, Surface};
 
 impl Surface {
+    /// The token of a new principal with `role` at `scope`.
+    pub(crate) async fn member(&self, name: &str, role: Role, scope: &str) -> String {
+        let (app, caller) = (&self.test.app, &self.test.caller);
+        let scope = [scope.parse().expect("a scope")];
+        let made = app.principal_create(caller, name, role, &scope).await;
+        let made = made.expect("a principal");
+        let client_id = made.member.principal.client_id.to_string();
+        let issued = app
+            .sign_in_client(&client_id, &made.secret, PUBLIC_URL)
+            .await;
+        issued.expect("a token").token.reveal().to_owned()
+    }
+
     /// `/subscriptions/…` of the first subscription, with `rest` behind it.
     pub(crate) fn in_subscription(&self, rest: &str) -> String {
         format!("/subscriptions/{}{rest}", self.test.path.subscription)

@@ -1,17 +1,19 @@
 //! The surfaces over a whole App: real SQLite and files, a backend in memory.
 //!
 //! - [`surface`], [`client`]: ask as a client does; [`snapshot`]: keeps answers
-//! - [`coverage`]: walks the route table
+//! - [`coverage`], [`authorization`]: walk the route table; [`forged`]: bad tokens
 //! - surfaces: [`sign_in`], [`arm`], [`v1`], [`blob`]
 //! - what is refused: [`bad_input`]; real connections with TLS: [`listen`],
 //!   [`refused_body`]
 
 mod arm;
+mod authorization;
 mod bad_input;
 mod blob;
 mod client;
 mod connections;
 mod coverage;
+mod forged;
 mod listen;
 mod refused_body;
 mod sign_in;

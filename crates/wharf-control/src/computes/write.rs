@@ -6,6 +6,7 @@ use wharf_core::{
     Error, Kind, Result,
     compute::{Compute, ComputeRequest, ComputeSpec, Origin, Removal},
     operation::{Operation, OperationId, OperationState, TargetKind, Verb},
+    resource_id::ResourceId,
     workspace::{Caller, WorkspacePath},
 };
 use wharf_store::Txn;
@@ -19,14 +20,16 @@ impl App {
     /// # Errors
     /// [`wharf_core::Error::Invalid`] with every broken rule,
     /// [`wharf_core::Error::Conflict`] when the name or the cluster is taken or the
-    /// compute is going.
+    /// compute is going, [`wharf_core::Error::Forbidden`] for a cluster that is not the
+    /// caller's to use.
     pub async fn compute_put(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         path: &WorkspacePath,
         name: &str,
         request: ComputeRequest,
     ) -> Result<Written<Compute>> {
+        check_linked(caller, &request)?;
         let (path, name, now) = (path.clone(), name.to_owned(), self.now());
         self.write_then(
             move |txn| {
@@ -65,6 +68,32 @@ impl App {
             .await?;
         Ok(removed.map(|(_, operation)| operation))
     }
+}
+
+/// Who attaches a cluster gets its credentials, so that a role on the workspace alone
+/// is not enough. (Azure's word for it is a linked scope.)
+fn check_linked(caller: &Caller, request: &ComputeRequest) -> Result<()> {
+    const ACTION: &str =
+        "Microsoft.ContainerService/managedClusters/listClusterAdminCredential/action";
+    // What is no id is refused with all other broken rules.
+    let Some(id) = request
+        .resource_id
+        .as_deref()
+        .and_then(|id| id.parse::<ResourceId>().ok())
+    else {
+        return Ok(());
+    };
+    if caller.may(ACTION, &id.scope()) {
+        return Ok(());
+    }
+    Err(Error::Forbidden {
+        why: format!(
+            "The client '{}' with object id '{}' may write the compute, and does not have \
+             authorization to perform action '{ACTION}' over the linked scope '{id}', or the \
+             linked scope is invalid.",
+            caller.principal.display_name, caller.principal.id
+        ),
+    })
 }
 
 async fn remove(

@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Largest blob of a test, in bytes.
 const LARGEST_BLOB: u64 = 64 * 1024 * 1024;
 const SECRET: &str = "the-administrator-of-this-test";
-const AUDIENCE: &str = "https://localhost/";
+/// How clients of a test reach it, and what their tokens are for.
+const AUDIENCE: &str = "https://localhost:8443";
 
 /// What a test changes of the settings before an App is opened.
 type Adjust = Box<dyn Fn(&mut AppSettings) + Send + Sync>;
@@ -70,6 +71,10 @@ struct World {
 }
 
 impl World {
+    fn token_key(&self) -> TokenKey {
+        TokenKey::from_pkcs8(&self.token_key).expect("the key")
+    }
+
     async fn open(&self, secret: &Secret) -> App {
         let folder = self.scratch.path();
         let seal = SealKey::new(&[3; 32]).expect("a key for seals");
@@ -84,10 +89,11 @@ impl World {
             backend_changes: self.backend.sender(),
             provider: Arc::<FakeProvider>::clone(&self.provider),
             environments: Arc::<FakeEnvironments>::clone(&self.environments),
-            token_key: TokenKey::from_pkcs8(&self.token_key).expect("the key"),
+            token_keys: self.token_key().into(),
             scoring_key: TokenKey::from_pkcs8(&self.scoring_key).expect("the key"),
             token_lifetime: Duration::from_secs(3_600),
             sas_key: [7; 32],
+            public_url: AUDIENCE.to_owned(),
             scoring_url: "https://localhost:8444".to_owned(),
             largest_blob: LARGEST_BLOB,
         };
@@ -175,6 +181,11 @@ impl TestApp {
     /// When signing in fails.
     pub async fn bearer(&self) -> String {
         sign_in(&self.app, &self.secret).await
+    }
+
+    /// The key that signs tokens, as PKCS#8 DER, for tests that forge some.
+    pub fn token_key_der(&self) -> &[u8] {
+        &self.world.token_key
     }
 
     /// The scratch folder: `wharf.db`, `blobs`, `operations`.

@@ -17,6 +17,9 @@ fn every_command_explains_itself() {
         &["cluster", "list", "--help"],
         &["cluster", "show", "--help"],
         &["replicas", "--help"],
+        &["principal", "--help"],
+        &["principal", "create", "--help"],
+        &["keys", "--help"],
     ] {
         let ended = run(scratch.path(), words);
         assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{words:?}");

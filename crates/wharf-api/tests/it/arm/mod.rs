@@ -1,5 +1,6 @@
 //! Azure Resource Manager.
 
+mod authorization;
 mod clusters;
 mod computes;
 mod places;
