@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 use wharf_core::{
     Error, Kind, Result,
+    endpoint_request::ResourcesRequest,
     finding::Finding,
     model::{Artifact, Asset, AssetArtifact, Model, ModelId, ModelSpec, check_relative_path},
     name::ModelName,
@@ -37,6 +38,8 @@ pub struct ModelRequest {
     pub framework: Option<String>,
     /// For example `1.9.1`.
     pub framework_version: Option<String>,
+    /// What a replica gets where a deployment without code does not say.
+    pub resources: ResourcesRequest,
     /// Members that Wharf keeps and gives back as they are.
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
@@ -67,6 +70,8 @@ pub struct ModelChange {
     pub tags: BTreeMap<String, String>,
     /// All labels that can only be added; one that is there must be the same.
     pub properties: BTreeMap<String, String>,
+    /// What a replica gets where a deployment without code does not say.
+    pub resources: ResourcesRequest,
     /// Members that Wharf keeps and gives back as they are.
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
@@ -264,6 +269,7 @@ impl App {
             properties: request.properties,
             framework: request.framework,
             framework_version: request.framework_version,
+            resources: request.resources,
             extra: request.extra,
         };
         let created_by = caller.principal.display_name.clone();
@@ -373,6 +379,7 @@ impl App {
                     model.spec.description = change.description;
                     model.spec.tags = change.tags;
                     model.spec.properties = change.properties;
+                    model.spec.resources = change.resources;
                     model.spec.extra = change.extra;
                     model.modified_at = now;
                     txn.model_update(&model.uuid, &model.spec, now).await?;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    built_in_script::BuiltInScript,
     digest::Digest,
     environment::EnvironmentSpec,
     model::ModelId,
@@ -49,6 +50,9 @@ pub struct Template {
     pub code: Vec<CodeFile>,
     /// The driver's file name, run as `main` when no entry script is set.
     pub driver: Option<String>,
+    /// What answers where there is no code: a script that the replica brings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built_in: Option<BuiltInScript>,
     /// Packages and variables.
     pub environment: EnvironmentSpec,
     /// CPU and memory of a replica.

@@ -8,7 +8,7 @@
 //! - what a refusal says: [`finding`], [`quote`]
 //! - the nouns: [`workspace`], [`managed_cluster`], [`compute`], [`model`],
 //!   [`environment`], [`endpoint`], [`endpoint_request`], [`deployment`],
-//!   [`kubeconfig`]
+//!   [`built_in_script`], [`kubeconfig`]
 //! - what fits where: [`capacity`]; who may do what: [`access`]
 //! - what routers read: [`route`], [`keys`], [`token`], [`scaling`]; how many may come: [`room`]
 //! - names and certificates of computes: [`tls`]
@@ -17,6 +17,7 @@
 
 pub mod access;
 pub mod backend;
+pub mod built_in_script;
 pub mod capacity;
 pub mod clock;
 pub mod compute;

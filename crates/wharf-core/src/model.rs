@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{digest::Digest, name::ModelName};
+use crate::{digest::Digest, endpoint_request::ResourcesRequest, name::ModelName};
 
 /// An uploaded file's place: `origin/container/path`, for example
 /// `LocalUpload/261124T1010-1a2b/outputs/model.pkl`. The client chooses the
@@ -196,6 +196,9 @@ pub struct ModelSpec {
     pub framework: Option<String>,
     /// For example `1.9.1`.
     pub framework_version: Option<String>,
+    /// What a replica gets where a deployment without code does not say.
+    #[serde(default)]
+    pub resources: ResourcesRequest,
     /// Members that Wharf keeps and gives back as they are: sample data,
     /// resource requirements, experiment and run.
     #[serde(default)]

@@ -11,7 +11,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::error::ScorerError;
+use crate::{environment::BUILT_IN_SCRIPTS, error::ScorerError};
 
 /// Largest configuration file, in bytes.
 const LARGEST: u64 = 4 << 20;
@@ -36,6 +36,9 @@ pub struct ReplicaConfig {
     /// The script with `init` and `run`, relative to `app_root`. Without one the
     /// module `main` is imported, which is what the SDK's driver is called.
     pub entry_script: Option<String>,
+    /// A script of ours instead, by its name in [`crate::BUILT_IN_SCRIPTS`].
+    #[serde(default)]
+    pub built_in_script: Option<String>,
     /// `AZUREML_SOURCE_DIRECTORY`: a folder below `app_root` to import from.
     pub source_directory: Option<String>,
     /// The interpreter.
@@ -115,6 +118,14 @@ impl ReplicaConfig {
         if self.workers == 0 || self.workers > MOST_WORKERS {
             return Err(format!("workers must be 1 to {MOST_WORKERS}"));
         }
+        if let Some(name) = &self.built_in_script
+            && !BUILT_IN_SCRIPTS.contains(&name.as_str())
+        {
+            return Err(format!(
+                "built_in_script: {name:?} must be one of {}",
+                BUILT_IN_SCRIPTS.join(", ")
+            ));
+        }
         for (name, value) in &self.environment_variables {
             let is_bad = name.is_empty() || name.contains(['=', '\0']) || value.contains('\0');
             if is_bad {
@@ -171,7 +182,8 @@ mod tests {
 
     #[test]
     fn names_the_field_that_is_wrong() {
-        let cases: [(&str, serde_json::Value, &str); 4] = [
+        let cases: [(&str, serde_json::Value, &str); 5] = [
+            ("built_in_script", "tensorflow".into(), "must be one of"),
             ("workers", 0.into(), "workers must be 1 to 64"),
             ("app_root", "app".into(), "app_root must be an absolute"),
             ("listen", serde_json::json!({"pipe": 1}), "unknown variant"),

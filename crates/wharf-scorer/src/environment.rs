@@ -19,6 +19,10 @@ pub(crate) const PRELUDE: &str = "import sys; \
      sys.path = [sys.argv.pop()] + [it for it in sys.path if it]; \
      from _wharf_worker import boot; del sys.path[0]; boot.main()";
 
+/// Names of the scripts that answer for a model without a script of the user's;
+/// each is a module of `_wharf_worker/built_in`.
+pub const BUILT_IN_SCRIPTS: &[&str] = &["scikit_learn", "onnx"];
+
 /// Our Python files: path below the library folder, text.
 const FILES: &[(&str, &str)] = &[
     (
@@ -32,6 +36,18 @@ const FILES: &[(&str, &str)] = &[
     (
         "_wharf_worker/boot.py",
         include_str!("python/_wharf_worker/boot.py"),
+    ),
+    (
+        "_wharf_worker/built_in/__init__.py",
+        include_str!("python/_wharf_worker/built_in/__init__.py"),
+    ),
+    (
+        "_wharf_worker/built_in/onnx.py",
+        include_str!("python/_wharf_worker/built_in/onnx.py"),
+    ),
+    (
+        "_wharf_worker/built_in/scikit_learn.py",
+        include_str!("python/_wharf_worker/built_in/scikit_learn.py"),
     ),
     (
         "_wharf_worker/forks.py",

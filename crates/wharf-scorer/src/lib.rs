@@ -39,6 +39,7 @@ mod state;
 mod worker;
 
 pub use config::{Listen, MOST_WORKERS, ReplicaConfig};
+pub use environment::BUILT_IN_SCRIPTS;
 pub use error::ScorerError;
 pub use serve::{run, run_until};
 pub use state::Phase;

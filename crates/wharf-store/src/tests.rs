@@ -341,6 +341,7 @@ async fn versions_of_deleted_models_are_not_used_again() {
         properties: Default::default(),
         framework: None,
         framework_version: None,
+        resources: Default::default(),
         extra: Default::default(),
     };
     let versions = fixture

@@ -53,6 +53,7 @@ pub fn plain_workload(cluster: Uuid, python: PathBuf, scaling: Scaling) -> Workl
         models: Vec::new(),
         code: Vec::new(),
         driver: None,
+        built_in: None,
         environment: EnvironmentSpec::default(),
         resources: Resources {
             cpu: 0.1,

@@ -21,6 +21,7 @@ fn request(model: NewModel) -> ModelRequest {
         description,
         tags,
         properties,
+        resources,
         extra,
     } = model.said;
     ModelRequest {
@@ -33,6 +34,7 @@ fn request(model: NewModel) -> ModelRequest {
         properties,
         framework: model.framework,
         framework_version: model.framework_version,
+        resources,
         extra,
     }
 }
@@ -42,6 +44,7 @@ fn change(said: SaidOfModel) -> ModelChange {
         description: said.description,
         tags: said.tags,
         properties: said.properties,
+        resources: said.resources,
         extra: said.extra,
     }
 }

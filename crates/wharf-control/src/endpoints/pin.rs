@@ -3,7 +3,9 @@
 
 use uuid::Uuid;
 use wharf_core::{
-    Error, Result, capacity,
+    Error, Result,
+    built_in_script::BuiltInScript,
+    capacity,
     compute::Compute,
     deployment::{CodeFile, DeploymentSpec, PinnedFile, PinnedModel, Template},
     endpoint::{Endpoint, EndpointSpec},
@@ -141,9 +143,21 @@ impl Pin<'_> {
         }))
     }
 
-    fn entry_script(&mut self, checked: &CheckedEndpoint) {
+    /// The script of ours that answers for the one model.
+    fn built_in(&mut self, model: Option<&PinnedModel>) -> Option<BuiltInScript> {
+        let model = model?;
+        match BuiltInScript::of_framework(model.framework.as_deref()) {
+            Ok(script) => Some(script),
+            Err(why) => {
+                self.refuse(MODELS, format!("model `{}` {why}", model.id));
+                None
+            }
+        }
+    }
+
+    fn entry_script(&mut self, checked: &CheckedEndpoint, environment: &EnvironmentSpec) {
         let variable = format!("{ENVIRONMENT}.environmentVariables.{ENTRY_SCRIPT}");
-        match checked.environment.variables.get(ENTRY_SCRIPT) {
+        match environment.variables.get(ENTRY_SCRIPT) {
             Some(script) => {
                 let is_there = checked
                     .code
@@ -180,6 +194,30 @@ fn frameworks(models: &[PinnedModel]) -> Vec<ModelFramework> {
 }
 
 impl App {
+    /// The request, where it has no code with the size that its model was registered
+    /// with for what it leaves open.
+    async fn with_size_of_model(
+        &self,
+        workspace: &Workspace,
+        request: &EndpointRequest,
+    ) -> Result<EndpointRequest> {
+        let mut request = request.clone();
+        let (None, [model]) = (&request.environment, request.models.as_slice()) else {
+            return Ok(request);
+        };
+        let Ok(id) = model.parse() else {
+            return Ok(request);
+        };
+        let mut session = self.store().read().await?;
+        let model = session.model_get(&workspace.id, &id).await?;
+        let sizes = model.map(|model| model.spec.resources).unwrap_or_default();
+        let asked = &mut request.resources;
+        asked.cpu = asked.cpu.or(sizes.cpu);
+        asked.memory_gb = asked.memory_gb.or(sizes.memory_gb);
+        asked.gpu = asked.gpu.or(sizes.gpu);
+        Ok(request)
+    }
+
     /// The spec that `request` asks for, with everything it names looked up. The
     /// deployment of `known` keeps its id.
     ///
@@ -192,10 +230,13 @@ impl App {
         known: Option<&Endpoint>,
     ) -> Result<EndpointSpec> {
         let mut findings = Vec::new();
+        let request = &self.with_size_of_model(workspace, request).await?;
         let Some(checked) = request.check(&mut findings) else {
             return Err(Error::Invalid(findings));
         };
-        if let Err(refused) = self.inner.environments.check(&checked.environment) {
+        if let Some(environment) = &checked.environment
+            && let Err(refused) = self.inner.environments.check(environment)
+        {
             findings.extend(refused.into_iter().map(|finding| {
                 Finding::new(format!("{ENVIRONMENT}.{}", finding.field), finding.message)
             }));
@@ -232,18 +273,33 @@ impl App {
         for file in &checked.code {
             code.extend(pin.code(file).await?);
         }
-        pin.entry_script(&checked);
+        let built_in = match &checked.environment {
+            Some(environment) => {
+                pin.entry_script(&checked, environment);
+                None
+            }
+            None => pin.built_in(models.first()),
+        };
         let mut findings = pin.findings;
         // The connection goes back before files are looked into.
         drop(session);
+        let environment = checked.environment.or_else(|| {
+            let version = models.first()?.framework_version.as_deref();
+            Some(built_in?.environment(version))
+        });
+        // There is none only where a finding says why.
+        let Some(environment) = environment else {
+            return Err(Error::Invalid(findings));
+        };
         let environment = EnvironmentSpec {
             model_frameworks: frameworks(&models),
-            ..checked.environment
+            ..environment
         };
         let template = Template {
             models,
             code,
             driver: checked.driver,
+            built_in,
             environment,
             resources: checked.resources,
             concurrency: checked.concurrency,

@@ -6,7 +6,7 @@ use super::{CheckedCode, CheckedEndpoint, EndpointRequest};
 use crate::{
     deployment::{Liveness, Resources},
     endpoint::Authentication,
-    environment::{CondaDependency, CondaSpec, EnvironmentSpec},
+    environment::{CondaDependency, CondaSpec},
     finding::Finding,
     keys::check_chosen_key,
     limits::{
@@ -156,7 +156,7 @@ impl EndpointRequest {
         };
         let models = self.check_models(&mut check);
         let code = self.check_code(&mut check);
-        let environment = self.check_environment(&mut check);
+        self.check_environment(&mut check);
         if self
             .description
             .as_ref()
@@ -186,7 +186,7 @@ impl EndpointRequest {
             models,
             code,
             driver: self.driver.clone(),
-            environment: environment?,
+            environment: self.environment.clone(),
         })
     }
 
@@ -445,14 +445,29 @@ impl EndpointRequest {
         files
     }
 
-    fn check_environment(&self, check: &mut Check<'_>) -> Option<EnvironmentSpec> {
-        let Some(environment) = &self.environment else {
+    /// Without an environment there is no code either: a script of ours answers for
+    /// exactly one model.
+    fn check_no_code(&self, check: &mut Check<'_>) {
+        if !self.code.is_empty() || self.driver.is_some() {
             check.refuse(
                 "environmentImageRequest.environment",
-                "is missing; deploying a model without an inference configuration is not supported \
-                 yet: give an entry script and an environment",
+                "is missing; the entry script needs one",
             );
-            return None;
+        } else if self.models.len() != 1 {
+            check.refuse(
+                "environmentImageRequest.environment",
+                format!(
+                    "is missing; without an inference configuration (an entry script and an \
+                     environment) exactly one model can be deployed, not {}",
+                    self.models.len()
+                ),
+            );
+        }
+    }
+
+    fn check_environment(&self, check: &mut Check<'_>) {
+        let Some(environment) = &self.environment else {
+            return self.check_no_code(check);
         };
         check_packages(&environment.python.conda, check);
         let variables = &environment.variables;
@@ -486,7 +501,6 @@ impl EndpointRequest {
                 );
             }
         }
-        Some(environment.clone())
     }
 }
 

@@ -10,6 +10,8 @@ mod tests;
 
 use std::{collections::BTreeMap, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     deployment::{Liveness, Resources},
     endpoint::Authentication,
@@ -87,7 +89,8 @@ pub struct AutoscaleRequest {
 }
 
 /// Resources as asked for.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ResourcesRequest {
     /// Cores promised; 0.1 by default.
     pub cpu: Option<f64>,
@@ -156,8 +159,8 @@ pub struct CheckedEndpoint {
     pub code: Vec<CheckedCode>,
     /// The driver's file name.
     pub driver: Option<String>,
-    /// Packages and variables.
-    pub environment: EnvironmentSpec,
+    /// Packages and variables; `None` for one model without code.
+    pub environment: Option<EnvironmentSpec>,
 }
 
 /// A file beside the models whose place is well-formed.

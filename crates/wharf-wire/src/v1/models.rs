@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use wharf_core::{
+    endpoint_request::ResourcesRequest,
     finding::Finding,
     limits::{LONGEST_NAME, LONGEST_REFERENCE, MOST_DATASETS, MOST_KEPT_OF_MODEL},
     model::Model,
@@ -60,6 +61,8 @@ pub struct SaidOfModel {
     pub tags: std::collections::BTreeMap<String, String>,
     /// Labels that can only be added.
     pub properties: std::collections::BTreeMap<String, String>,
+    /// What a replica gets where a deployment does not say.
+    pub resources: ResourcesRequest,
     /// Members that are kept as they are.
     pub extra: Map<String, Value>,
 }
@@ -78,7 +81,7 @@ fn read_said(fields: &mut Fields<'_>) -> SaidOfModel {
     ] {
         fields.line(name, most);
     }
-    fields.object("resourceRequirements");
+    let resources = read_resources(&mut fields.object("resourceRequirements"));
     let extra = EXTRA.iter().filter_map(|name| {
         let value = fields.raw(name)?;
         Some(((*name).to_owned(), value.clone()))
@@ -89,8 +92,28 @@ fn read_said(fields: &mut Fields<'_>) -> SaidOfModel {
         description: fields.text("description"),
         tags: fields.tags("kvTags"),
         properties: fields.tags("properties"),
+        resources,
         extra,
     }
+}
+
+/// A size as `ResourceConfiguration` of the SDK has it.
+fn read_resources(fields: &mut Fields<'_>) -> ResourcesRequest {
+    let resources = ResourcesRequest {
+        cpu: fields.amount("cpu"),
+        memory_gb: fields.amount("memoryInGB"),
+        gpu: fields.whole("gpu"),
+        ..ResourcesRequest::default()
+    };
+    for (name, amount) in [("cpu", resources.cpu), ("memoryInGB", resources.memory_gb)] {
+        if amount.is_some_and(|amount| amount <= 0.0) {
+            fields.refuse(name, "must be more than 0");
+        }
+    }
+    if resources.gpu.is_some_and(|gpu| gpu < 0) {
+        fields.refuse("gpu", "must be 0 or more");
+    }
+    resources
 }
 
 /// Reads a registration.
@@ -179,9 +202,20 @@ pub fn document(model: &Model) -> Value {
         "derivedModelIds": [],
         "sampleInputData": extra("sampleInputData"),
         "sampleOutputData": extra("sampleOutputData"),
-        "resourceRequirements": extra("resourceRequirements"),
+        "resourceRequirements": extra("resourceRequirements").map(whole_resources),
         "createdBy": {"userName": model.created_by},
     })
+}
+
+/// A size with every key: the SDK leaves out what is null when it sends one, and
+/// refuses to read one without it.
+fn whole_resources(mut kept: Value) -> Value {
+    if let Some(members) = kept.as_object_mut() {
+        for name in ["cpu", "memoryInGB", "gpu"] {
+            members.entry(name).or_insert(Value::Null);
+        }
+    }
+    kept
 }
 
 /// A model inside of a service: the parser there says `tags` for `kvTags`.
@@ -213,6 +247,7 @@ mod tests {
                 properties: [("a".to_owned(), "1".to_owned())].into(),
                 framework: None,
                 framework_version: None,
+                resources: ResourcesRequest::default(),
                 extra: Map::new(),
             },
             created_by: "administrator".into(),
@@ -260,6 +295,11 @@ mod tests {
         .expect("good");
         assert_eq!(model.said.tags["a"], "1");
         assert_eq!(model.said.extra["resourceRequirements"]["cpu"], 1.0);
+        assert_eq!(model.said.resources.memory_gb, Some(0.5));
+        let mut kept = iris();
+        kept.spec.extra = model.said.extra;
+        let shown = &document(&kept)["resourceRequirements"];
+        assert_eq!(shown, &json!({"cpu": 1.0, "memoryInGB": 0.5, "gpu": null}));
     }
 
     #[test]
@@ -291,7 +331,7 @@ mod tests {
             "name": "iris", "url": "aml://asset/7", "mimeType": line, "framework": "Custom",
             "frameworkVersion": line, "experimentName": line, "runId": "a\u{0}",
             "parentModelId": line, "sampleInputData": line, "sampleOutputData": line,
-            "resourceRequirements": {"cpu": large}, "kvTags": {"a": large},
+            "resourceRequirements": {"more": large}, "kvTags": {"a": large},
             "properties": {"a": large},
         }))
         .expect_err("refused");

@@ -28,6 +28,9 @@ class ScriptError(Exception):
 class Script(object):
     """A loaded script: ``run``, and how it wants its input."""
 
+    # Swagger schemas of input and output, where the script is ours and knows them.
+    schemas = None
+
     def __init__(self, run, kind, parameters, wants_headers):
         self.run = run
         self.kind = kind
@@ -39,6 +42,8 @@ def load(config):
     """Imports the script, looks at ``run``, calls ``init``."""
     root = config["app_root"]
     path = None
+    if config["built_in_script"]:
+        return _load_built_in(config)
     if config["entry_script"]:
         path = os.path.join(root, config["entry_script"].replace("/", os.sep))
         if not os.path.isfile(path):
@@ -64,6 +69,22 @@ def load(config):
             module.init()
     except BaseException as error:
         raise ScriptError("User's init function failed") from error
+    return script
+
+
+def _load_built_in(config):
+    """A script of ours: its ``run`` is called like that of a plain one."""
+    try:
+        name = "%s.built_in.%s" % (__name__.rpartition(".")[0], config["built_in_script"])
+        module = importlib.import_module(name)
+        with forks.Guard():
+            module.init(config["model_dir"])
+    except ScriptError:
+        raise
+    except BaseException as error:
+        raise ScriptError("The model cannot be loaded") from error
+    script = _analyze(module.run)
+    script.schemas = module.schemas()
     return script
 
 

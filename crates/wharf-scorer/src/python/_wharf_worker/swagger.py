@@ -38,7 +38,9 @@ def documents(user, config):
     schema = script.schema_util()
     versions = ["2.0", "3.0", "3.1"]
     parts = ({"type": "object", "example": {}}, {"type": "object", "example": {}})
-    if user.kind == script.SCHEMA:
+    if user.schemas is not None:
+        parts = user.schemas
+    elif user.kind == script.SCHEMA:
         parts = (schema.get_input_schema(user.run), schema.get_output_schema(user.run))
         if hasattr(schema, "get_supported_versions"):
             versions = schema.get_supported_versions(user.run)

@@ -70,6 +70,7 @@ fn endpoint() -> Endpoint {
             models: Vec::new(),
             code: Vec::new(),
             driver: request.driver.clone(),
+            built_in: None,
             environment: request.environment.clone().unwrap_or_default(),
             resources: Resources {
                 cpu: 0.1,
