@@ -9,6 +9,7 @@ use uuid::Uuid;
 use wharf_core::{
     Error, Result,
     backend::{Backend, BackendError, Provider},
+    catalogue::Catalogue,
     clock::Clock,
     deployment::WorkloadKey,
     environment::{BuiltEnvironment, EnvironmentBuilder, EnvironmentError},
@@ -61,6 +62,7 @@ pub(crate) struct Inner {
     pub(crate) removals: Background<WorkloadKey, Result<(), BackendError>>,
     pub(crate) faults: Faults,
     pub(crate) compute_reads: ComputeReads,
+    pub(crate) catalogue: Arc<Catalogue>,
 }
 
 /// What an [`App`] is made of.
@@ -95,6 +97,8 @@ pub struct AppSettings {
     pub scoring_url: String,
     /// Largest blob, in bytes.
     pub largest_blob: u64,
+    /// What clusters are made of.
+    pub catalogue: Catalogue,
 }
 
 impl App {
@@ -104,7 +108,9 @@ impl App {
     /// When the store cannot be read or written.
     pub async fn open(settings: AppSettings, bootstrap: Bootstrap) -> Result<Self> {
         let now = settings.clock.now();
-        let administrator = bootstrap.apply(&settings.store, now).await?;
+        let administrator = bootstrap
+            .apply(&settings.store, now, &settings.catalogue)
+            .await?;
         let tokens = Tokens::new(
             settings.token_keys,
             administrator.tenant,
@@ -140,6 +146,7 @@ impl App {
                 removals: Background::default(),
                 faults: Faults::default(),
                 compute_reads: ComputeReads::default(),
+                catalogue: Arc::new(settings.catalogue),
             }),
         })
     }
@@ -154,6 +161,11 @@ impl App {
     /// The routes, at once and whenever they change.
     pub fn routes(&self) -> watch::Receiver<Arc<RouteTable>> {
         self.inner.routes.subscribe()
+    }
+
+    /// What clusters are made of.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.inner.catalogue
     }
 
     /// What the first start made.

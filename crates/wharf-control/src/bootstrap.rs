@@ -8,6 +8,7 @@ use uuid::Uuid;
 use wharf_core::{
     Error, Result, Secret,
     access::{Assignment, Role, Scope},
+    catalogue::Catalogue,
     digest::Digest,
     managed_cluster::{ManagedCluster, ManagedClusterSpec, ProviderKind},
     resource::{Generation, Observed},
@@ -77,18 +78,35 @@ pub(crate) fn is_secret(secret: &Secret, hash: &[u8]) -> bool {
 
 impl Bootstrap {
     /// Makes what is missing and gives what is there.
-    pub(crate) async fn apply(self, store: &Store, now: Timestamp) -> Result<Administrator> {
+    pub(crate) async fn apply(
+        self,
+        store: &Store,
+        now: Timestamp,
+        catalogue: &Catalogue,
+    ) -> Result<Administrator> {
+        let cluster = local_cluster_spec(
+            catalogue,
+            &self.location,
+            LOCAL_NODES,
+            vm_size::DEFAULT,
+            false,
+        );
         store
-            .write(move |txn| Box::pin(async move { self.write(txn, now).await }))
+            .write(move |txn| Box::pin(async move { self.write(txn, now, cluster).await }))
             .await
     }
 
-    async fn write(self, txn: &mut Txn, now: Timestamp) -> Result<Administrator> {
+    async fn write(
+        self,
+        txn: &mut Txn,
+        now: Timestamp,
+        cluster: ManagedClusterSpec,
+    ) -> Result<Administrator> {
         let known = txn.meta_get(META_KEY).await?;
         let administrator = match known {
             Some(json) => serde_json::from_slice(&json)
                 .map_err(|error| Error::internal(format!("stored administrator: {error}")))?,
-            None => self.first_start(txn, now).await?,
+            None => self.first_start(txn, now, cluster).await?,
         };
         let principal = Principal {
             id: administrator.principal,
@@ -107,7 +125,12 @@ impl Bootstrap {
         Ok(administrator)
     }
 
-    async fn first_start(&self, txn: &mut Txn, now: Timestamp) -> Result<Administrator> {
+    async fn first_start(
+        &self,
+        txn: &mut Txn,
+        now: Timestamp,
+        cluster: ManagedClusterSpec,
+    ) -> Result<Administrator> {
         let bad = |what: &str, error: wharf_core::name::InvalidName| {
             Error::internal(format!("{what}: {error}"))
         };
@@ -152,7 +175,7 @@ impl Bootstrap {
             name: LOCAL_CLUSTER
                 .parse()
                 .map_err(|error| bad("cluster", error))?,
-            spec: local_cluster_spec(&self.location, LOCAL_NODES, vm_size::DEFAULT, false),
+            spec: cluster,
             generation: Generation::FIRST,
             observed: Observed::Reached(Generation::FIRST),
             created_at: now,
@@ -167,6 +190,7 @@ impl Bootstrap {
 
 /// A cluster of this machine.
 pub(crate) fn local_cluster_spec(
+    catalogue: &Catalogue,
     location: &str,
     node_count: u32,
     vm_size: &str,
@@ -175,7 +199,7 @@ pub(crate) fn local_cluster_spec(
     ManagedClusterSpec {
         provider: ProviderKind::Local,
         location: location.to_owned(),
-        kubernetes_version: wharf_core::kubernetes_version::default_version().to_string(),
+        kubernetes_version: catalogue.versions.default_version().to_string(),
         node_count,
         vm_size: vm_size.to_owned(),
         server: None,

@@ -1,16 +1,18 @@
 //! Managed clusters: import and read.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use uuid::Uuid;
 use wharf_core::{
     Error, Kind, Result, Secret,
+    catalogue::Catalogue,
     finding::Finding,
     kubeconfig::Kubeconfig,
-    kubernetes_version,
+    kubernetes_version::KubernetesVersion,
     managed_cluster::{ManagedCluster, ManagedClusterSpec, ProviderKind},
     name::ManagedClusterName,
     operation::{Operation, OperationId, OperationState, TargetKind, Verb},
+    quote::Quoted,
     resource::{Generation, Observed},
     vm_size,
     workspace::Caller,
@@ -49,6 +51,7 @@ impl ManagedClusterRequest {
     fn check(
         &self,
         location: &str,
+        catalogue: &Catalogue,
         findings: &mut Vec<Finding>,
     ) -> (ManagedClusterSpec, Option<Secret>) {
         let mut refuse = |field: &str, message: String| {
@@ -68,20 +71,17 @@ impl ManagedClusterRequest {
         };
         let size = match self.vm_size.as_deref() {
             None | Some("") => vm_size::DEFAULT,
-            Some(text) => vm_size::find(text).map_or_else(
-                || {
-                    refuse(
-                        &format!("{pool}.vmSize"),
-                        format!("`{text}` is not a size in the catalogue"),
-                    );
+            Some(text) => match catalogue.sizes.find(text) {
+                Some(size) => size.name.as_str(),
+                None => {
+                    refuse(&format!("{pool}.vmSize"), catalogue.sizes.refusal(text));
                     vm_size::DEFAULT
-                },
-                |size| size.name,
-            ),
+                }
+            },
         };
         let version = match self.kubernetes_version.as_deref() {
-            None | Some("") => kubernetes_version::default_version().to_string(),
-            Some(text) => match text.parse::<kubernetes_version::KubernetesVersion>() {
+            None | Some("") => catalogue.versions.default_version().to_string(),
+            Some(text) => match text.parse::<KubernetesVersion>() {
                 Ok(version) => version.to_string(),
                 Err(error) => {
                     refuse("properties.kubernetesVersion", format!("`{text}` {error}"));
@@ -127,6 +127,37 @@ impl ManagedClusterRequest {
     }
 }
 
+/// The version that an update asks for. What an imported cluster runs is what its
+/// owner says; one of this machine takes the way that AKS has for upgrades.
+fn upgraded(spec: &ManagedClusterSpec, text: &str, catalogue: &Catalogue) -> Result<String> {
+    const FIELD: &str = "properties.kubernetesVersion";
+    if text.is_empty() || text == spec.kubernetes_version {
+        return Ok(spec.kubernetes_version.clone());
+    }
+    let quoted = Quoted(text);
+    let to: KubernetesVersion = text
+        .parse()
+        .map_err(|error| Error::invalid(FIELD, format!("{quoted} {error}")))?;
+    let upgrades = spec.kubernetes_version.parse();
+    let upgrades = upgrades.map_or_else(|_| vec![to], |from| catalogue.versions.upgrades(from));
+    if spec.provider == ProviderKind::Imported || upgrades.contains(&to) {
+        return Ok(to.to_string());
+    }
+    let known: Vec<_> = upgrades.iter().map(ToString::to_string).collect();
+    let known = if known.is_empty() {
+        "nothing newer".to_owned()
+    } else {
+        known.join(", ")
+    };
+    Err(Error::invalid(
+        FIELD,
+        format!(
+            "{} cannot be upgraded to {quoted}, but to {known}",
+            spec.kubernetes_version
+        ),
+    ))
+}
+
 impl App {
     /// Imports a cluster with a kubeconfig, or updates the labels of one.
     ///
@@ -142,6 +173,7 @@ impl App {
         request: ManagedClusterRequest,
     ) -> Result<Written<ManagedCluster>> {
         let now = self.now();
+        let catalogue = Arc::clone(&self.inner.catalogue);
         let (subscription, group, name) =
             (subscription.to_owned(), group.to_owned(), name.to_owned());
         self.store()
@@ -176,6 +208,10 @@ impl App {
                                 &name,
                                 "is there already; a second import needs another name",
                             ));
+                        }
+                        if let Some(text) = &request.kubernetes_version {
+                            cluster.spec.kubernetes_version =
+                                upgraded(&cluster.spec, text, &catalogue)?;
                         }
                         cluster.spec.tags = request.tags.unwrap_or(cluster.spec.tags);
                         cluster.generation = cluster.generation.next();
@@ -212,7 +248,8 @@ impl App {
                             is_new: false,
                         });
                     }
-                    let (spec, kubeconfig) = request.check(&group.location, &mut findings);
+                    let (spec, kubeconfig) =
+                        request.check(&group.location, &catalogue, &mut findings);
                     let (Ok(parsed), true) = (parsed, findings.is_empty()) else {
                         return Err(Error::Invalid(findings));
                     };

@@ -2,7 +2,8 @@
 //! not fit would wait for ever, so it is refused while somebody is there to hear it.
 
 use crate::{
-    compute::ComputeSpec, deployment::Resources, finding::Finding, scaling::Scaling, vm_size,
+    compute::ComputeSpec, deployment::Resources, finding::Finding, scaling::Scaling,
+    vm_size::VmSizes,
 };
 
 /// Adds what does not fit to `findings`: one replica must fit a node, and the ones
@@ -11,24 +12,35 @@ use crate::{
 pub fn check(
     compute: &str,
     spec: &ComputeSpec,
+    sizes: &VmSizes,
     resources: &Resources,
     scaling: Scaling,
     findings: &mut Vec<Finding>,
 ) {
-    let Some(size) = vm_size::find(&spec.vm_size) else {
+    let Some(size) = sizes.find(&spec.vm_size) else {
         return;
     };
     let memory_gb = f64::from(size.memory_mib) / 1024.0;
+    let gpus = (f64::from(resources.gpu), f64::from(size.gpus));
     for (name, asked, most, unit) in [
+        ("gpu", gpus.0, gpus.1, "GPUs"),
         ("cpu", resources.cpu, f64::from(size.cores), "cores"),
         ("memoryInGB", resources.memory_gb, memory_gb, "GB of memory"),
     ] {
+        if asked == 0.0 {
+            continue;
+        }
         if asked > most {
+            let remedy = if most == 0.0 {
+                "leave it out or set 0, or take a compute whose size has some, such as \
+                 `Standard_NC6s_v3`"
+            } else {
+                "ask for less, or take a compute with larger nodes"
+            };
             findings.push(Finding::new(
                 format!("containerResourceRequirements.{name}"),
                 format!(
-                    "is {asked}, but a node of compute `{compute}` ({}) has {most} {unit}: ask for \
-                     less, or take a compute with larger nodes",
+                    "is {asked}, but a node of compute `{compute}` ({}) has {most} {unit}: {remedy}",
                     size.name
                 ),
             ));
@@ -78,10 +90,11 @@ mod tests {
             tags: BTreeMap::new(),
             purpose: Purpose::FastProd,
             agent_count: 3,
-            vm_size: vm_size::DEFAULT.into(),
+            vm_size: crate::vm_size::DEFAULT.into(),
             network: None,
             load_balancer: LoadBalancer::Public,
             removal: None,
+            warnings: Vec::new(),
             extra: serde_json::Map::new(),
         }
     }
@@ -95,7 +108,14 @@ mod tests {
             gpu: 0,
         };
         let mut findings = Vec::new();
-        check("aks", &cluster(), &resources, scaling, &mut findings);
+        check(
+            "aks",
+            &cluster(),
+            &VmSizes::builtin(),
+            &resources,
+            scaling,
+            &mut findings,
+        );
         findings
     }
 
@@ -152,5 +172,44 @@ mod tests {
                 "containerResourceRequirements.memoryInGB"
             ]
         );
+    }
+
+    #[test]
+    fn gpus_are_those_of_the_nodes() {
+        let told = |vm_size: &str, gpu, replicas| {
+            let spec = ComputeSpec {
+                vm_size: vm_size.into(),
+                ..cluster()
+            };
+            let resources = Resources {
+                cpu: 0.1,
+                cpu_limit: None,
+                memory_gb: 0.5,
+                memory_limit_gb: None,
+                gpu,
+            };
+            let mut findings = Vec::new();
+            check(
+                "aks",
+                &spec,
+                &VmSizes::builtin(),
+                &resources,
+                fixed(replicas),
+                &mut findings,
+            );
+            findings
+        };
+        assert_eq!(told("Standard_NC6s_v3", 1, 3), []);
+        assert_eq!(told("Standard_NC12s_v3", 1, 6), []);
+        let found = told("Standard_NC6s_v3", 1, 4);
+        assert!(
+            found[0].message.contains("at most 3 replicas fit"),
+            "{found:?}"
+        );
+        for (size, gpus) in [("Standard_NC6s_v3", 2), ("Standard_D3_v2", 1)] {
+            let found = told(size, gpus, 1);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert_eq!(found[0].field, "containerResourceRequirements.gpu");
+        }
     }
 }

@@ -13,12 +13,14 @@
 //! - what routers read: [`route`], [`keys`], [`token`], [`scaling`]; how many may come: [`room`]
 //! - names and certificates of computes: [`tls`]
 //! - what others implement: [`backend`], [`clock`]
-//! - catalogues: [`vm_size`], [`kubernetes_version`], [`network`], [`limits`]
+//! - what clusters are made of: [`catalogue`] of [`vm_size`] and
+//!   [`kubernetes_version`]; [`network`], [`limits`]
 
 pub mod access;
 pub mod backend;
 pub mod built_in_script;
 pub mod capacity;
+pub mod catalogue;
 pub mod clock;
 pub mod compute;
 pub mod deployment;

@@ -50,13 +50,6 @@ pub struct ManagedClusterSpec {
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
-impl ManagedClusterSpec {
-    /// Cores of all nodes together; `None` when the size is unknown.
-    pub fn cores(&self) -> Option<u32> {
-        crate::vm_size::find(&self.vm_size).map(|size| size.cores.saturating_mul(self.node_count))
-    }
-}
-
 /// A cluster with what was seen of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ManagedCluster {

@@ -120,6 +120,7 @@ pub(crate) fn compute(workspace: &Workspace, cluster: &ManagedCluster, name: &st
             network: None,
             load_balancer: LoadBalancer::Public,
             removal: None,
+            warnings: Vec::new(),
             extra: Default::default(),
         },
         generation: Generation::FIRST,

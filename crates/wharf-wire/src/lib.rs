@@ -7,10 +7,11 @@
 //! - [`page`]: lists and their next page
 //! - [`arm`]: Azure Resource Manager
 //! - [`v1`]: the data plane of SDK v1; [`patch`]: JSON Patch
-//! - [`blob`]: blob storage
+//! - [`blob`]: blob storage; [`catalogue`]: files with sizes and versions
 
 pub mod arm;
 pub mod blob;
+pub mod catalogue;
 pub mod page;
 pub mod patch;
 pub mod v1;

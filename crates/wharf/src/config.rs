@@ -137,6 +137,16 @@ pub(crate) struct ServerArgs {
     )]
     pub(crate) keep_free: u64,
 
+    /// Sizes of nodes, instead of those that are built in: a JSON file as `az vm
+    /// list-sizes` prints it
+    #[arg(long, env = "WHARF_VM_SIZES", value_name = "FILE")]
+    pub(crate) vm_sizes: Option<PathBuf>,
+
+    /// Kubernetes versions, instead of those that are built in: a JSON file as `az
+    /// aks get-versions` prints it
+    #[arg(long, env = "WHARF_KUBERNETES_VERSIONS", value_name = "FILE")]
+    pub(crate) kubernetes_versions: Option<PathBuf>,
+
     /// How long running requests may take when the server is stopped, in seconds;
     /// what then still runs, uploads and answers in streams too, is cut. A server
     /// with nothing to do stops at once, and a second signal does not wait.

@@ -10,6 +10,7 @@
 //! - everything else is `wharf-cli`
 
 mod blob_host;
+mod catalogue;
 mod certificates;
 mod check;
 mod config;

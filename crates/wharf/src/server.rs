@@ -18,7 +18,7 @@ use wharf_router::{Router, RouterHandle, RouterSettings};
 use wharf_store::{BlobStore, OperationLogs, SealKey, Store};
 
 use crate::{
-    blob_host,
+    blob_host, catalogue,
     certificates::{self, Authority},
     config::{ServerArgs, url},
     data_dir::LockedDataDir,
@@ -94,6 +94,7 @@ impl Server {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let host = args.public_host()?;
         let scoring = args.scoring_listen()?;
+        let catalogue = catalogue::read(args)?;
         let home = args.home.data_dir();
         let home = home.map_err(|error| StartError::Domain(error.to_string()))?;
         let dir = LockedDataDir::open(&home)?;
@@ -135,6 +136,7 @@ impl Server {
             public_url: public_url.clone(),
             scoring_url: url(&host, listeners.ports.scoring),
             largest_blob: args.largest_upload << 20,
+            catalogue,
         };
         let bootstrap = Bootstrap {
             administrator_secret: secret.clone(),

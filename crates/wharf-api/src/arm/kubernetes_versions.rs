@@ -1,6 +1,6 @@
 //! Kubernetes versions of a location.
 
-use wharf_core::{kubernetes_version::OFFERED, workspace::Caller};
+use wharf_core::workspace::Caller;
 use wharf_wire::arm::kubernetes_versions::{KubernetesVersions, Orchestrators};
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 pub(crate) async fn list(call: Call, caller: Caller) -> Answered {
     let subscription = call.parameter("subscription");
     call.app().subscription_get(&caller, &subscription).await?;
-    answer::ok(&KubernetesVersions::from(OFFERED))
+    answer::ok(&KubernetesVersions::from(&call.app().catalogue().versions))
 }
 
 /// `GET …/locations/{location}/orchestrators?resource-type=managedClusters`, the
@@ -21,5 +21,9 @@ pub(crate) async fn orchestrators(call: Call, caller: Caller) -> Answered {
     let subscription = call.parameter("subscription");
     call.app().subscription_get(&caller, &subscription).await?;
     let location = call.parameter("location");
-    answer::ok(&Orchestrators::new(&subscription, &location, OFFERED))
+    answer::ok(&Orchestrators::new(
+        &subscription,
+        &location,
+        &call.app().catalogue().versions,
+    ))
 }

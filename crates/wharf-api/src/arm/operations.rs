@@ -3,6 +3,7 @@
 use uuid::Uuid;
 use wharf_core::{
     Error, Kind,
+    finding::Finding,
     operation::{Operation, OperationId, TargetKind},
     workspace::Caller,
 };
@@ -26,21 +27,23 @@ pub(crate) async fn of_compute(call: Call, caller: Caller) -> Answered {
         return answer::ok(&OperationStatus::nothing_to_do(call.uri().path(), &id));
     }
     let operation = app.operation_get(&caller, Some(&path), &id).await?;
-    shown(&call, &operation, TargetKind::Compute)
+    let warnings = app.compute_warnings(&operation).await?;
+    shown(&call, &operation, TargetKind::Compute, &warnings)
 }
 
 /// `GET …/Microsoft.ContainerService/locations/{location}/operations/{operation}`.
 pub(crate) async fn of_cluster(call: Call, caller: Caller) -> Answered {
     let id = call.parameter("operation");
     let operation = call.app().operation_get(&caller, None, &id).await?;
-    shown(&call, &operation, TargetKind::ManagedCluster)
+    shown(&call, &operation, TargetKind::ManagedCluster, &[])
 }
 
-fn shown(call: &Call, operation: &Operation, kind: TargetKind) -> Answered {
+fn shown(call: &Call, operation: &Operation, kind: TargetKind, warnings: &[Finding]) -> Answered {
     if operation.target_kind != kind {
         return Err(Error::not_found(Kind::Operation, operation.id.to_string()).into());
     }
-    let mut response = answer::ok(&OperationStatus::new(call.uri().path(), operation))?;
+    let status = OperationStatus::new(call.uri().path(), operation).with_warnings(warnings);
+    let mut response = answer::ok(&status)?;
     if operation.state.is_open() {
         pending::retry_after(&mut response);
     }

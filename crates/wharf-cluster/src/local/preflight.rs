@@ -23,12 +23,6 @@ pub(super) fn preflight(
     content: &dyn ContentSource,
 ) -> Result<Vec<Finding>, BackendError> {
     let mut findings = Vec::new();
-    if template.resources.gpu > 0 {
-        findings.push(Finding::new(
-            "containerResourceRequirements.gpu",
-            "the local cluster has no GPUs; leave it out or set 0",
-        ));
-    }
     for model in template.models.iter().filter(|model| model.unpack) {
         for file in &model.files {
             if let Some(reason) = refusal(&file.digest, content, |_, _| {})? {

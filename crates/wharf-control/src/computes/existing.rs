@@ -64,7 +64,14 @@ impl Put {
             && count != known.spec.agent_count
         {
             spec.agent_count = count;
-            check_cores(spec.purpose, count, &spec.vm_size, &mut self.findings);
+            let sizes = &self.catalogue.sizes;
+            check_cores(
+                spec.purpose,
+                count,
+                &spec.vm_size,
+                sizes,
+                &mut self.findings,
+            );
         }
         self.settle(checked)?;
         self.label(&mut spec);
@@ -127,9 +134,8 @@ impl Put {
         if let Some(count) = count.filter(|count| *count != spec.agent_count) {
             found.push(format!("agentCount {count}"));
         }
-        let size = checked
-            .vm_size
-            .or_else(|| is_create.then_some(vm_size::DEFAULT));
+        let size = checked.vm_size.as_deref();
+        let size = size.or_else(|| is_create.then_some(vm_size::DEFAULT));
         if let Some(size) = size.filter(|size| *size != spec.vm_size) {
             found.push(format!("agentVmSize {size}"));
         }
@@ -220,7 +226,11 @@ impl Put {
                 ),
             );
         }
-        if checked.vm_size.is_some_and(|size| size != spec.vm_size) {
+        if checked
+            .vm_size
+            .as_ref()
+            .is_some_and(|size| *size != spec.vm_size)
+        {
             self.refuse(
                 format!("{INNER}agentVmSize"),
                 format!(

@@ -1,15 +1,19 @@
 //! A PUT of a compute that is new: what it asks for, checked as a whole, and the rows
 //! it writes. One that is there is met in [`super::existing`].
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 use wharf_core::{
     Error, Kind, Result,
+    catalogue::Catalogue,
     compute::{
         CheckedCompute, Compute, ComputeRequest, ComputeSpec, DEFAULT_AGENT_COUNT, LoadBalancer,
         Origin, check_cores,
     },
     finding::Finding,
+    kubernetes_version::Support,
     managed_cluster::{ManagedCluster, ProviderKind},
     name::ComputeName,
     operation::{Operation, OperationId, OperationState, TargetKind, Verb},
@@ -29,6 +33,7 @@ pub(super) struct Put {
     pub(super) request: ComputeRequest,
     pub(super) findings: Vec<Finding>,
     pub(super) now: Timestamp,
+    pub(super) catalogue: Arc<Catalogue>,
 }
 
 impl Put {
@@ -37,6 +42,7 @@ impl Put {
         name: String,
         request: ComputeRequest,
         now: Timestamp,
+        catalogue: Arc<Catalogue>,
     ) -> Self {
         Self {
             workspace,
@@ -44,6 +50,7 @@ impl Put {
             request,
             findings: Vec::new(),
             now,
+            catalogue,
         }
     }
 
@@ -84,7 +91,9 @@ impl Put {
     }
 
     pub(super) async fn write(mut self, txn: &mut Txn) -> Result<Written<Compute>> {
-        let checked = self.request.check(&mut self.findings);
+        let checked = self
+            .request
+            .check(&self.catalogue.sizes, &mut self.findings);
         if let Some(known) = txn.compute_get(&self.workspace.id, &self.name).await? {
             return self.meet(txn, known, checked).await;
         }
@@ -121,13 +130,14 @@ impl Put {
             check_cores(
                 checked.purpose,
                 checked.agent_count.unwrap_or(DEFAULT_AGENT_COUNT),
-                checked.vm_size.unwrap_or(vm_size::DEFAULT),
+                checked.vm_size.as_deref().unwrap_or(vm_size::DEFAULT),
+                &self.catalogue.sizes,
                 &mut self.findings,
             );
         }
         let (name, checked) = self.settle(checked)?;
         let agent_count = checked.agent_count.unwrap_or(DEFAULT_AGENT_COUNT);
-        let size = checked.vm_size.unwrap_or(vm_size::DEFAULT);
+        let size = checked.vm_size.as_deref().unwrap_or(vm_size::DEFAULT);
         // Azure names the cluster of a created compute after it, with a tail that
         // makes it unique in the group.
         let id = Uuid::new_v4();
@@ -145,14 +155,20 @@ impl Put {
             subscription: self.workspace.subscription,
             group: self.workspace.group.clone(),
             name: cluster_name,
-            spec: local_cluster_spec(&location, agent_count, size, true),
+            spec: local_cluster_spec(&self.catalogue, &location, agent_count, size, true),
             generation: Generation::FIRST,
             observed: Observed::NotYet,
             created_at: self.now,
             modified_at: self.now,
         };
         txn.managed_cluster_insert(&cluster, None).await?;
-        let spec = self.spec(&checked, &cluster, Origin::Created, load_balancer);
+        let spec = self.spec(
+            &checked,
+            &cluster,
+            Origin::Created,
+            load_balancer,
+            Vec::new(),
+        );
         self.insert(txn, name, spec).await
     }
 
@@ -163,7 +179,7 @@ impl Put {
         load_balancer: LoadBalancer,
     ) -> Result<Written<Compute>> {
         let cluster = self.find_cluster(txn).await?;
-        let mut taken = None;
+        let (mut taken, mut warnings) = (None, Vec::new());
         if let Some(cluster) = &cluster {
             if cluster.spec.provider == ProviderKind::Imported {
                 self.refuse(
@@ -180,9 +196,11 @@ impl Put {
                     checked.purpose,
                     cluster.spec.node_count,
                     &cluster.spec.vm_size,
+                    &self.catalogue.sizes,
                     &mut self.findings,
                 );
             }
+            warnings = self.check_version(cluster);
             taken = txn.compute_by_cluster(&cluster.id).await?;
         }
         let (name, checked) = self.settle(checked)?;
@@ -204,8 +222,52 @@ impl Put {
                 ),
             ));
         }
-        let spec = self.spec(&checked, &cluster, Origin::Attached, load_balancer);
+        let spec = self.spec(
+            &checked,
+            &cluster,
+            Origin::Attached,
+            load_balancer,
+            warnings,
+        );
         self.insert(txn, name, spec).await
+    }
+
+    /// The rule on Kubernetes versions; what is given is for whoever attaches.
+    fn check_version(&mut self, cluster: &ManagedCluster) -> Vec<Finding> {
+        const FIELD: &str = "properties.resourceId";
+        let text = &cluster.spec.kubernetes_version;
+        let versions = &self.catalogue.versions;
+        let support = text
+            .parse()
+            .map_or(Support::None, |it| versions.support(it));
+        match support {
+            Support::Full => Vec::new(),
+            Support::Preview => {
+                tracing::warn!(
+                    cluster = %cluster.name,
+                    version = %text,
+                    "attaching a cluster whose Kubernetes version is a preview"
+                );
+                vec![Finding::new(
+                    FIELD,
+                    format!(
+                        "cluster `{}` runs Kubernetes {text}, which is a preview: it is not for \
+                         production",
+                        cluster.name
+                    ),
+                )]
+            }
+            Support::None => {
+                let message = format!(
+                    "cluster `{}` runs Kubernetes {text}, which is not supported; supported are \
+                     {}. Upgrade the cluster, then attach it",
+                    cluster.name,
+                    versions.supported_text()
+                );
+                self.refuse(FIELD, message);
+                Vec::new()
+            }
+        }
     }
 
     /// The cluster that is to be attached; one that is not there is a finding.
@@ -250,6 +312,7 @@ impl Put {
         cluster: &ManagedCluster,
         origin: Origin,
         load_balancer: LoadBalancer,
+        warnings: Vec<Finding>,
     ) -> ComputeSpec {
         let request = &self.request;
         ComputeSpec {
@@ -269,6 +332,7 @@ impl Put {
             network: checked.network.clone(),
             load_balancer,
             removal: None,
+            warnings,
             extra: request.extra.clone(),
         }
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use wharf_core::{
     Error, Kind, Result,
     compute::Compute,
+    finding::Finding,
+    operation::{Operation, TargetKind, Verb},
     workspace::{Caller, Workspace, WorkspacePath},
 };
 use wharf_store::Session;
@@ -41,6 +43,20 @@ impl App {
             self.inner.compute_reads.put(version, key, known);
         }
         Ok(found)
+    }
+
+    /// What should be known by whoever waits for an operation on a compute that is
+    /// there.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn compute_warnings(&self, operation: &Operation) -> Result<Vec<Finding>> {
+        if operation.target_kind != TargetKind::Compute || operation.verb == Verb::Delete {
+            return Ok(Vec::new());
+        }
+        let mut session = self.store().read().await?;
+        let compute = session.compute_by_id(&operation.target).await?;
+        Ok(compute.map_or_else(Vec::new, |compute| compute.spec.warnings))
     }
 
     /// The computes of a workspace, by name.

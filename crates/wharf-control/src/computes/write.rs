@@ -1,5 +1,7 @@
 //! Use cases that write computes.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 use wharf_core::{
@@ -31,11 +33,14 @@ impl App {
     ) -> Result<Written<Compute>> {
         check_linked(caller, &request)?;
         let (path, name, now) = (path.clone(), name.to_owned(), self.now());
+        let catalogue = Arc::clone(&self.inner.catalogue);
         self.write_then(
             move |txn| {
                 Box::pin(async move {
                     let workspace = find_workspace(txn, &path).await?;
-                    Put::new(workspace, name, request, now).write(txn).await
+                    Put::new(workspace, name, request, now, catalogue)
+                        .write(txn)
+                        .await
                 })
             },
             |app, written| app.inner.computes.wake(written.resource.id),

@@ -260,6 +260,7 @@ impl App {
             capacity::check(
                 compute.name.as_str(),
                 &compute.spec,
+                &self.inner.catalogue.sizes,
                 &checked.resources,
                 checked.scaling,
                 &mut pin.findings,

@@ -54,6 +54,35 @@ impl TestApp {
         )
     }
 
+    /// Makes `local` a cluster of another Kubernetes version, as an old one is.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub async fn set_local_version(&self, text: &str) {
+        let (subscription, group) = (&self.path.subscription, &self.path.group);
+        let found = self
+            .app
+            .managed_cluster_get(&self.caller, subscription, group, "local")
+            .await;
+        let mut cluster = found.expect("the local cluster");
+        text.clone_into(&mut cluster.spec.kubernetes_version);
+        let generation = cluster.generation.next();
+        self.store()
+            .write::<_, StoreError, _>(move |txn| {
+                Box::pin(async move {
+                    txn.managed_cluster_update_spec(
+                        &cluster.id,
+                        generation,
+                        &cluster.spec,
+                        cluster.modified_at,
+                    )
+                    .await
+                })
+            })
+            .await
+            .expect("it is written");
+    }
+
     /// Another workspace in the same resource group.
     ///
     /// # Panics

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinHandle};
 use wharf_core::{
     Secret,
+    catalogue::Catalogue,
     operation::{Operation, OperationId},
     workspace::{Caller, WorkspacePath},
 };
@@ -96,6 +97,7 @@ impl World {
             public_url: AUDIENCE.to_owned(),
             scoring_url: "https://localhost:8444".to_owned(),
             largest_blob: LARGEST_BLOB,
+            catalogue: Catalogue::default(),
         };
         (self.adjust)(&mut settings);
         let bootstrap = Bootstrap {

@@ -9,52 +9,45 @@ use wharf_core::{
 };
 
 use super::fields;
-use crate::{Page, Written, testing::TestApp};
+use crate::{Page, Written, managed_clusters::ManagedClusterRequest, testing::TestApp};
 
-async fn put(test: &TestApp, name: &str, request: ComputeRequest) -> Result<Written<Compute>> {
+pub(super) async fn put(
+    test: &TestApp,
+    name: &str,
+    request: ComputeRequest,
+) -> Result<Written<Compute>> {
     test.app
         .compute_put(&test.caller, &test.path, name, request)
         .await
 }
 
-async fn get(test: &TestApp, name: &str) -> Result<Compute> {
+pub(super) async fn get(test: &TestApp, name: &str) -> Result<Compute> {
     let found = test.app.compute_get(&test.caller, &test.path, name).await;
     found.map(|(_, compute)| compute)
 }
 
-async fn remove(test: &TestApp, name: &str, removal: Removal) -> Result<Option<OperationId>> {
+pub(super) async fn remove(
+    test: &TestApp,
+    name: &str,
+    removal: Removal,
+) -> Result<Option<OperationId>> {
     test.app
         .compute_remove(&test.caller, &test.path, name, removal)
         .await
 }
 
-fn create() -> ComputeRequest {
+pub(super) fn create() -> ComputeRequest {
     ComputeRequest::default()
 }
 
-fn attach(test: &TestApp) -> ComputeRequest {
+pub(super) fn attach(test: &TestApp) -> ComputeRequest {
     ComputeRequest {
         resource_id: Some(test.local_cluster_id()),
         ..create()
     }
 }
 
-/// A document as it was read, to be edited and sent back.
-fn read_back() -> ComputeRequest {
-    ComputeRequest {
-        is_read_back: true,
-        ..create()
-    }
-}
-
-fn conflict(refused: Result<Written<Compute>>) -> String {
-    match refused {
-        Err(error @ Error::Conflict { .. }) => error.to_string(),
-        other => panic!("{other:?}"),
-    }
-}
-
-fn stranger() -> wharf_core::backend::OwnershipMarker {
+pub(super) fn stranger() -> wharf_core::backend::OwnershipMarker {
     wharf_core::backend::OwnershipMarker {
         workspace: uuid::Uuid::from_u128(1),
         compute_id: uuid::Uuid::from_u128(2),
@@ -194,6 +187,46 @@ async fn an_attached_compute_can_only_be_detached_and_its_cluster_stays() {
 }
 
 #[tokio::test]
+async fn the_version_of_an_attached_cluster_is_supported_or_warned_of() {
+    let test = TestApp::new().await;
+    let version = async |text: &str| test.set_local_version(text).await;
+    version("1.32.11").await;
+    let refused = put(&test, "mine", attach(&test)).await.unwrap_err();
+    let text = refused.to_string();
+    assert!(
+        text.contains(
+            "1.32.11, which is not supported; supported are 1.36 (preview), 1.35, 1.34, 1.33"
+        ),
+        "{text}"
+    );
+    // The way out is an upgrade, to what is supported.
+    let upgrade = async |text: &str| {
+        let request = ManagedClusterRequest {
+            kubernetes_version: Some(text.to_owned()),
+            ..ManagedClusterRequest::default()
+        };
+        let (subscription, group) = (&test.path.subscription, &test.path.group);
+        test.app
+            .managed_cluster_import(&test.caller, subscription, group, "local", request)
+            .await
+            .map(|written| written.resource.spec.kubernetes_version)
+    };
+    let refused = upgrade("1.20.0").await.unwrap_err().to_string();
+    let targets = "1.33.5, 1.33.7, 1.34.2, 1.34.4, 1.35.1";
+    assert!(refused.contains(targets), "{refused}");
+    assert_eq!(upgrade("1.35.1").await.unwrap(), "1.35.1");
+    version("1.36.0").await;
+    let written = put(&test, "mine", attach(&test)).await.unwrap();
+    let warnings = &written.resource.spec.warnings;
+    assert!(warnings[0].message.contains("preview"), "{warnings:?}");
+    let operation = test.operation(written.operation).await;
+    assert_eq!(
+        test.app.compute_warnings(&operation).await.unwrap(),
+        *warnings
+    );
+}
+
+#[tokio::test]
 async fn a_second_attachment_names_the_first() {
     let test = TestApp::new().await;
     test.attach_compute("first").await;
@@ -269,40 +302,6 @@ async fn an_internal_load_balancer_is_stored_and_shown() {
 }
 
 #[tokio::test]
-async fn an_update_changes_what_can_change_and_names_what_cannot() {
-    let test = TestApp::new().await;
-    test.create_compute("mine").await;
-    let scaled = ComputeRequest {
-        agent_count: Some(5),
-        ..read_back()
-    };
-    let compute = test.put_compute("Mine", scaled).await;
-    assert_eq!(compute.spec.agent_count, 5);
-    let few = ComputeRequest {
-        agent_count: Some(1),
-        ..read_back()
-    };
-    let other = ComputeRequest {
-        purpose: Some("DevTest".into()),
-        vm_size: Some("Standard_D4_v2".into()),
-        resource_id: Some(test.local_cluster_id()),
-        ..read_back()
-    };
-    assert_eq!(
-        fields(put(&test, "mine", few).await),
-        ["properties.properties.agentCount"]
-    );
-    assert_eq!(
-        fields(put(&test, "mine", other).await),
-        [
-            "properties.properties.clusterPurpose",
-            "properties.properties.agentVmSize",
-            "properties.resourceId",
-        ]
-    );
-}
-
-#[tokio::test]
 async fn a_compute_with_services_stays_and_names_them() {
     let test = TestApp::new().await;
     test.attach_compute("myaks").await;
@@ -316,168 +315,6 @@ async fn a_compute_with_services_stays_and_names_them() {
     assert!(matches!(refused, Error::Conflict { .. }));
     assert!(refused.to_string().contains("iris, other"), "{refused}");
     assert_eq!(get(&test, "myaks").await.unwrap().spec.removal, None);
-}
-
-#[tokio::test]
-async fn a_busy_name_says_what_is_under_way() {
-    let test = TestApp::new().await;
-    test.provider.set_slow(true);
-    test.start_reconcilers();
-    let made = put(&test, "mine", create()).await.unwrap();
-    let since = made.resource.created_at.strftime("%Y-%m-%dT%H:%M:%SZ");
-    let bigger = || ComputeRequest {
-        agent_count: Some(7),
-        ..read_back()
-    };
-    let text = conflict(put(&test, "mine", bigger()).await);
-    let under_way = format!(
-        "compute `mine`: is busy: a create is under way since {since} (operation {}); try again \
-         when that has ended",
-        made.operation
-    );
-    assert_eq!(text, under_way);
-    test.provider.set_slow(false);
-    test.ended(made.operation).await;
-
-    test.stop_reconcilers().await;
-    let update = put(&test, "mine", bigger()).await.unwrap();
-    // The same again is no second change.
-    let again = put(&test, "mine", bigger()).await.unwrap();
-    assert_eq!(again.operation, update.operation);
-    let other = ComputeRequest {
-        agent_count: Some(9),
-        ..read_back()
-    };
-    let text = conflict(put(&test, "mine", other).await);
-    assert!(text.contains("an update is under way since"), "{text}");
-    assert!(text.contains(&update.operation.to_string()), "{text}");
-    test.start_reconcilers();
-    test.ended(update.operation).await;
-    assert_eq!(get(&test, "mine").await.unwrap().spec.agent_count, 7);
-
-    test.stop_reconcilers().await;
-    let gone = remove(&test, "mine", Removal::Detach).await.unwrap();
-    for request in [create(), read_back()] {
-        let text = conflict(put(&test, "mine", request).await);
-        assert!(text.contains("a detach is under way since"), "{text}");
-        assert!(text.contains(&gone.unwrap().to_string()), "{text}");
-    }
-    let refused = remove(&test, "mine", Removal::Delete).await.unwrap_err();
-    let text = refused.to_string();
-    assert!(text.contains("a detach is under way since"), "{text}");
-}
-
-#[tokio::test]
-async fn a_create_of_what_is_there_is_answered_and_of_anything_else_refused() {
-    let test = TestApp::new().await;
-    let asked = || ComputeRequest {
-        agent_count: Some(2),
-        purpose: Some("DevTest".into()),
-        ..create()
-    };
-    let first = put(&test, "mine", asked()).await.unwrap();
-    // A retry before and after the end.
-    for end in [false, true] {
-        if end {
-            test.start_reconcilers();
-            test.ended(first.operation).await;
-        }
-        let again = put(&test, "Mine", asked()).await.unwrap();
-        assert!(!again.is_new);
-        assert_eq!(again.operation, first.operation);
-        assert_eq!(again.resource.generation, first.resource.generation);
-    }
-    for (request, differs) in [
-        (create(), "agentCount 3, clusterPurpose FastProd."),
-        (
-            ComputeRequest {
-                agent_count: Some(5),
-                ..asked()
-            },
-            "agentCount 5.",
-        ),
-        (
-            ComputeRequest {
-                vm_size: Some("Standard_NC6".into()),
-                load_balancer_type: Some("InternalLoadBalancer".into()),
-                compute_location: Some("westus".into()),
-                ..asked()
-            },
-            "agentVmSize Standard_NC6, computeLocation westus, load balancer InternalLoadBalancer.",
-        ),
-    ] {
-        let text = conflict(put(&test, "mine", request).await);
-        assert!(text.contains("already exists: created "), "{text}");
-        assert!(
-            text.contains("agentCount 2, agentVmSize Standard_D3_v2"),
-            "{text}"
-        );
-        assert!(text.contains(&format!("with {differs}")), "{text}");
-    }
-    let text = conflict(put(&test, "mine", attach(&test)).await);
-    assert!(text.contains("cluster `/subscriptions/"), "{text}");
-    let known = get(&test, "mine").await.unwrap();
-    assert_eq!(known.generation, first.resource.generation);
-}
-
-#[tokio::test]
-async fn a_repeated_create_may_change_labels_and_repeats_a_failed_one() {
-    let test = TestApp::new().await;
-    let compute = test.attach_compute("myaks").await;
-    let labelled = || ComputeRequest {
-        tags: Some([("team".to_owned(), "a".to_owned())].into()),
-        ..attach(&test)
-    };
-    let written = put(&test, "myaks", labelled()).await.unwrap();
-    assert_eq!(written.resource.generation, compute.generation.next());
-    assert_eq!(written.resource.spec.tags["team"], "a");
-    // While that is under way, other labels have to wait.
-    test.stop_reconcilers().await;
-    let again = put(&test, "myaks", attach(&test)).await.unwrap();
-    assert_eq!(again.operation, written.operation, "labels are kept");
-
-    test.start_reconcilers();
-    test.ended(written.operation).await;
-    let gone = remove(&test, "myaks", Removal::Detach).await.unwrap();
-    test.ended(gone.unwrap()).await;
-    test.backend.put_marker(compute.spec.cluster, stranger());
-    let failed = put(&test, "myaks", attach(&test)).await.unwrap();
-    test.ended(failed.operation).await;
-    let again = put(&test, "myaks", attach(&test)).await.unwrap();
-    assert_ne!(again.operation, failed.operation);
-}
-
-#[tokio::test]
-async fn an_update_of_something_else_leaves_the_load_balancer() {
-    let test = TestApp::new().await;
-    let request = ComputeRequest {
-        load_balancer_type: Some("InternalLoadBalancer".into()),
-        load_balancer_subnet: Some("inner".into()),
-        ..create()
-    };
-    let made = test.put_compute("mine", request).await;
-    let compute = test.put_compute("mine", read_back()).await;
-    assert_eq!(compute.spec.load_balancer, made.spec.load_balancer);
-    let moved = ComputeRequest {
-        load_balancer_subnet: Some("other".into()),
-        ..read_back()
-    };
-    let compute = test.put_compute("mine", moved).await;
-    assert_eq!(compute.spec.load_balancer.subnet(), Some("other"));
-    let public = ComputeRequest {
-        load_balancer_type: Some("PublicIp".into()),
-        ..read_back()
-    };
-    let compute = test.put_compute("mine", public).await;
-    assert_eq!(compute.spec.load_balancer, LoadBalancer::Public);
-    let subnet = ComputeRequest {
-        load_balancer_subnet: Some("other".into()),
-        ..read_back()
-    };
-    assert_eq!(
-        fields(put(&test, "mine", subnet).await),
-        ["properties.properties.loadBalancerSubnet"]
-    );
 }
 
 #[tokio::test]

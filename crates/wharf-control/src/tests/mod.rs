@@ -4,6 +4,7 @@ mod blobs;
 mod computes;
 mod endpoints;
 mod errors;
+mod existing_computes;
 mod faults;
 mod how_to;
 mod models;

@@ -21,6 +21,7 @@ pub use request::{
 };
 
 use crate::{
+    finding::Finding,
     name::ComputeName,
     network::Network,
     resource::{Generation, Observed},
@@ -103,6 +104,10 @@ pub struct ComputeSpec {
     pub load_balancer: LoadBalancer,
     /// The compute is to go.
     pub removal: Option<Removal>,
+    /// What somebody should know who reads it, for example that the cluster's version
+    /// is a preview.
+    #[serde(default)]
+    pub warnings: Vec<Finding>,
     /// Top-level members of the PUT body that Wharf does not interpret but gives
     /// back, so that a client's read-modify-write loses nothing.
     #[serde(default)]

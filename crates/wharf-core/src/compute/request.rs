@@ -12,7 +12,7 @@ use crate::{
     network::{Network, NetworkRequest},
     quote::Quoted,
     resource_id::ResourceId,
-    vm_size,
+    vm_size::VmSizes,
 };
 
 /// A PUT of a compute, parsed but not yet checked. `None` means "not sent".
@@ -58,7 +58,7 @@ pub struct CheckedCompute {
     /// Nodes asked for; `None` leaves it to the cluster or the default.
     pub agent_count: Option<u32>,
     /// Size asked for, in its canonical spelling.
-    pub vm_size: Option<&'static str>,
+    pub vm_size: Option<String>,
     /// The user's own network.
     pub network: Option<Network>,
     /// What is said of how the router is reached.
@@ -83,7 +83,7 @@ const LONGEST_DESCRIPTION: usize = 4_096;
 impl ComputeRequest {
     /// Checks everything that can be told from the request alone, adding each
     /// broken rule to `findings`.
-    pub fn check(&self, findings: &mut Vec<Finding>) -> CheckedCompute {
+    pub fn check(&self, sizes: &VmSizes, findings: &mut Vec<Finding>) -> CheckedCompute {
         let before = findings.len();
         let mut refuse = |field: &str, message: String| {
             findings.push(Finding::new(field, message));
@@ -116,16 +116,9 @@ impl ComputeRequest {
         let vm_size = match self.vm_size.as_deref() {
             None | Some("") => None,
             Some(text) => {
-                let found = vm_size::find(text).map(|size| size.name);
+                let found = sizes.find(text).map(|size| size.name.clone());
                 if found.is_none() {
-                    refuse(
-                        "properties.properties.agentVmSize",
-                        format!(
-                            "{} is not a size in the catalogue; a common one is `{}`",
-                            Quoted(text),
-                            vm_size::DEFAULT
-                        ),
-                    );
+                    refuse("properties.properties.agentVmSize", sizes.refusal(text));
                 }
                 found
             }
@@ -269,14 +262,16 @@ fn check_labels(tags: Option<&BTreeMap<String, String>>, findings: &mut Vec<Find
     }
 }
 
-/// The rule on cores: nodes times cores of the size must be enough for the purpose.
+/// The rule on cores: nodes times cores of the size must be enough for the purpose. A
+/// size that the catalogue does not have is not judged.
 pub fn check_cores(
     purpose: Purpose,
     node_count: u32,
     vm_size_name: &str,
+    sizes: &VmSizes,
     findings: &mut Vec<Finding>,
 ) {
-    let Some(size) = vm_size::find(vm_size_name) else {
+    let Some(size) = sizes.find(vm_size_name) else {
         return;
     };
     let cores = size.cores.saturating_mul(node_count);

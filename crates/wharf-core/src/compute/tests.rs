@@ -1,7 +1,7 @@
 //! Tests of the rules of computes.
 
 use super::*;
-use crate::resource::Observed;
+use crate::{resource::Observed, vm_size::VmSizes};
 
 #[test]
 fn all_findings_come_at_once_each_with_its_field() {
@@ -15,7 +15,11 @@ fn all_findings_come_at_once_each_with_its_field() {
         ..ComputeRequest::default()
     };
     let mut findings = Vec::new();
-    assert!(!request.check(&mut findings).are_cores_known);
+    assert!(
+        !request
+            .check(&VmSizes::builtin(), &mut findings)
+            .are_cores_known
+    );
     let fields: Vec<_> = findings
         .iter()
         .map(|finding| finding.field.rsplit('.').next().unwrap_or_default())
@@ -36,7 +40,7 @@ fn all_findings_come_at_once_each_with_its_field() {
 #[test]
 fn defaults_are_production_on_a_public_address() {
     let mut findings = Vec::new();
-    let checked = ComputeRequest::default().check(&mut findings);
+    let checked = ComputeRequest::default().check(&VmSizes::builtin(), &mut findings);
     assert_eq!(findings, []);
     assert_eq!(checked.purpose, Purpose::FastProd);
     assert_eq!(checked.load_balancer, LoadBalancerChange::default());
@@ -53,7 +57,7 @@ fn production_needs_twelve_cores() {
         (Purpose::DevTest, 1, "Standard_D1_v2", false),
     ] {
         let mut findings = Vec::new();
-        check_cores(purpose, nodes, size, &mut findings);
+        check_cores(purpose, nodes, size, &VmSizes::builtin(), &mut findings);
         assert_eq!(findings.is_empty(), is_enough, "{purpose:?} {nodes} {size}");
     }
 }
@@ -81,7 +85,7 @@ fn state_words_follow_generation_and_observation() {
 fn texts_have_no_control_characters_and_an_id_is_not_empty() {
     let fields = |request: &ComputeRequest| -> Vec<String> {
         let mut findings = Vec::new();
-        request.check(&mut findings);
+        request.check(&VmSizes::builtin(), &mut findings);
         findings.into_iter().map(|it| it.field).collect()
     };
     let request = ComputeRequest {

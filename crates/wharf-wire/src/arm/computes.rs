@@ -15,7 +15,7 @@ use wharf_core::{
 };
 
 use super::{
-    errors::{ErrorBody, ErrorEnvelope},
+    errors::{ErrorBody, ErrorDetail, ErrorEnvelope},
     fields::{Fields, check_kept},
 };
 
@@ -64,6 +64,9 @@ pub struct ComputeProperties {
     pub provisioning_state: String,
     /// Why it failed.
     pub provisioning_errors: Option<Vec<ErrorEnvelope>>,
+    /// What whoever reads it should know; optional.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<ErrorDetail>,
     /// The cluster was there before.
     pub is_attached_compute: bool,
     /// When it was made.
@@ -194,6 +197,7 @@ impl Compute {
                 resource_id: Some(spec.cluster_id.to_string()),
                 provisioning_state: state.as_str().to_owned(),
                 provisioning_errors,
+                warnings: ErrorDetail::warnings(&spec.warnings),
                 is_attached_compute: spec.origin == Origin::Attached,
                 created_on: compute.created_at,
                 modified_on: compute.modified_at,
@@ -240,7 +244,7 @@ pub fn parse(document: Value) -> Result<ComputeRequest, Vec<Finding>> {
     let location = top.text("location", findings);
     let tags = top.texts("tags", MOST_TAGS, findings);
     let mut middle = top.object(NESTED, findings);
-    for read_only in ["provisioningErrors", "isAttachedCompute"] {
+    for read_only in ["provisioningErrors", "warnings", "isAttachedCompute"] {
         middle.take(read_only);
     }
     // Each of them, since any is enough to tell.

@@ -42,6 +42,18 @@ const LONGEST_MESSAGE: usize = 10 * 1_024;
 /// The word for a broken rule of one field.
 const INVALID_FIELD: &str = "InvalidField";
 
+impl ErrorDetail {
+    /// Findings that refuse nothing.
+    pub fn warnings(findings: &[Finding]) -> Vec<Self> {
+        let warning = |finding: &Finding| Self {
+            code: "Warning".to_owned(),
+            target: finding.field.clone(),
+            message: finding.message.clone(),
+        };
+        findings.iter().map(warning).collect()
+    }
+}
+
 impl ErrorBody {
     /// A refusal with one detail per finding, as many as are shown.
     pub fn new(code: &str, message: &str, findings: &[Finding]) -> Self {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use wharf_core::kubernetes_version::{KubernetesVersion, OfferedVersion, upgrades};
+use wharf_core::kubernetes_version::{self as core, KubernetesVersion, OfferedVersion};
 
 /// `…/kubernetesVersions`: minors with their patches. The key is `values`, not
 /// `value`.
@@ -50,14 +50,15 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-fn upgrades_of(version: KubernetesVersion) -> Vec<String> {
-    upgrades(version).iter().map(ToString::to_string).collect()
+fn upgrades_of(versions: &core::KubernetesVersions, from: KubernetesVersion) -> Vec<String> {
+    let upgrades = versions.upgrades(from);
+    upgrades.iter().map(ToString::to_string).collect()
 }
 
-impl From<&[OfferedVersion]> for KubernetesVersions {
-    fn from(offered: &[OfferedVersion]) -> Self {
+impl From<&core::KubernetesVersions> for KubernetesVersions {
+    fn from(versions: &core::KubernetesVersions) -> Self {
         let mut values: Vec<MinorVersion> = Vec::new();
-        for patch in offered {
+        for patch in versions.offered() {
             let minor = format!("{}.{}", patch.version.major, patch.version.minor);
             let known = values.iter().position(|value| value.version == minor);
             let index = known.unwrap_or_else(|| {
@@ -78,7 +79,7 @@ impl From<&[OfferedVersion]> for KubernetesVersions {
             value.patch_versions.insert(
                 patch.version.to_string(),
                 PatchVersion {
-                    upgrades: upgrades_of(patch.version),
+                    upgrades: upgrades_of(versions, patch.version),
                 },
             );
         }
@@ -140,11 +141,11 @@ impl Orchestrator {
 
 impl Orchestrators {
     /// What is offered at a location.
-    pub fn new(subscription: &str, location: &str, offered: &[OfferedVersion]) -> Self {
+    pub fn new(subscription: &str, location: &str, versions: &core::KubernetesVersions) -> Self {
         let orchestrator = |offered: &OfferedVersion| Orchestrator {
             default: offered.is_default,
             is_preview: offered.is_preview,
-            upgrades: upgrades_of(offered.version)
+            upgrades: upgrades_of(versions, offered.version)
                 .into_iter()
                 .map(Orchestrator::new)
                 .collect(),
@@ -158,7 +159,7 @@ impl Orchestrators {
             name: "default".to_owned(),
             kind: "Microsoft.ContainerService/locations/orchestrators".to_owned(),
             properties: OrchestratorList {
-                orchestrators: offered.iter().map(orchestrator).collect(),
+                orchestrators: versions.offered().iter().map(orchestrator).collect(),
             },
         }
     }
@@ -166,21 +167,15 @@ impl Orchestrators {
 
 #[cfg(test)]
 mod tests {
-    use wharf_core::kubernetes_version::{OFFERED, default_version};
-
     use super::*;
 
     #[test]
     fn minors_keep_their_order_and_one_is_the_default() {
-        let versions = KubernetesVersions::from(OFFERED);
+        let versions = KubernetesVersions::from(&core::KubernetesVersions::builtin());
         let minors: Vec<_> = versions.values.iter().map(|v| v.version.as_str()).collect();
-        assert_eq!(minors, ["1.36", "1.35", "1.34", "1.33", "1.32"]);
+        assert_eq!(minors, ["1.36", "1.35", "1.34", "1.33"]);
         let defaults: Vec<_> = versions.values.iter().filter(|v| v.is_default).collect();
         assert_eq!(defaults.len(), 1);
-        assert!(
-            default_version()
-                .to_string()
-                .starts_with(&defaults[0].version)
-        );
+        assert_eq!(defaults[0].version, "1.34");
     }
 }

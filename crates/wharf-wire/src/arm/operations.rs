@@ -2,9 +2,12 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use wharf_core::operation::{Operation, OperationState};
+use wharf_core::{
+    finding::Finding,
+    operation::{Operation, OperationState},
+};
 
-use super::errors::ErrorBody;
+use super::errors::{ErrorBody, ErrorDetail};
 
 /// `{"status": "InProgress"}` and what belongs to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +28,9 @@ pub struct OperationStatus {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<OperationError>,
+    /// What whoever waits should know although it goes well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<ErrorDetail>,
 }
 
 /// Why an operation failed.
@@ -74,6 +80,16 @@ impl OperationStatus {
                     &[],
                 ))),
             },
+            warnings: Vec::new(),
+        }
+    }
+
+    /// With what whoever waits should know.
+    #[must_use]
+    pub fn with_warnings(self, findings: &[Finding]) -> Self {
+        Self {
+            warnings: ErrorDetail::warnings(findings),
+            ..self
         }
     }
 
@@ -86,6 +102,7 @@ impl OperationStatus {
             start_time: None,
             end_time: None,
             error: None,
+            warnings: Vec::new(),
         }
     }
 }

@@ -69,6 +69,14 @@ fn settings_that_cannot_be_meant_are_refused_before_anything_is_made() {
             &["--listen", "8443"],
             "invalid value '8443' for '--listen <ADDR:PORT>'",
         ),
+        (
+            &["--vm-sizes", "/nowhere.json"],
+            "--vm-sizes: /nowhere.json: No such file",
+        ),
+        (
+            &["--kubernetes-versions", "/dev/null"],
+            "--kubernetes-versions: /dev/null: `line 1 column 0`: EOF",
+        ),
         (&["--largest-scoring-body", "101"], "101 is not in 1..=100"),
     ] {
         let mut all = vec!["server", "--data-dir", data.to_str().expect("text")];

@@ -44,6 +44,7 @@ fn compute(extra: Map<String, Value>) -> wharf_core::compute::Compute {
                 subnet: Some("inner".to_owned()),
             },
             removal: None,
+            warnings: Vec::new(),
             extra,
         },
         generation: Generation::FIRST,
