@@ -13,6 +13,8 @@ pub const LONGEST_LOCATION: usize = 128;
 pub const MOST_LABELS: usize = 100;
 /// Most bytes of the names and values of all tags, or of all properties, together.
 pub const LARGEST_LABELS: usize = 64 * 1_024;
+/// Most labels that a list is asked for, of each kind.
+pub const MOST_WANTED_LABELS: usize = 20;
 /// Most artifacts or prefixes of an asset.
 pub const MOST_ASSET_ARTIFACTS: usize = 1_000;
 /// Most datasets that a model names.

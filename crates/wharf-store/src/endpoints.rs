@@ -225,6 +225,9 @@ impl Txn {
         .await?;
         self.endpoint_models_write(&endpoint.id, &endpoint.workspace, &endpoint.spec)
             .await?;
+        let name = endpoint.name.as_str();
+        self.endpoint_terms_write(&endpoint.id, &endpoint.workspace, name, &endpoint.spec)
+            .await?;
         self.endpoint_blobs_add(&endpoint.id, endpoint.generation, &endpoint.spec)
             .await
     }
@@ -254,6 +257,9 @@ impl Txn {
             return Ok(false);
         }
         self.endpoint_models_write(&endpoint.id, &endpoint.workspace, spec)
+            .await?;
+        let name = endpoint.name.as_str();
+        self.endpoint_terms_write(&endpoint.id, &endpoint.workspace, name, spec)
             .await?;
         self.endpoint_blobs_add(&endpoint.id, generation, spec)
             .await?;

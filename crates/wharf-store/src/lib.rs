@@ -20,6 +20,7 @@ pub mod blobs;
 pub mod blocks;
 pub mod check;
 pub mod computes;
+pub mod endpoint_terms;
 pub mod endpoints;
 pub mod error;
 pub mod managed_clusters;

@@ -3,7 +3,7 @@
 use std::{ops::RangeInclusive, str::FromStr};
 
 use wharf_control::Page;
-use wharf_core::{Error, Result, quote::Quoted};
+use wharf_core::{Error, Result, limits::MOST_WANTED_LABELS, quote::Quoted};
 use wharf_wire::v1::labels::{WantedLabels, wanted};
 
 use crate::call::Call;
@@ -63,7 +63,17 @@ pub(super) fn flag(call: &Call, name: &'static str) -> Result<bool> {
 
 /// A filter by labels.
 pub(super) fn labels(call: &Call, name: &'static str) -> Result<WantedLabels> {
-    Ok(one(call, name)?.as_deref().map(wanted).unwrap_or_default())
+    let wanted = one(call, name)?.as_deref().map(wanted).unwrap_or_default();
+    if wanted.len() > MOST_WANTED_LABELS {
+        return Err(Error::invalid(
+            name,
+            format!(
+                "asks for {} labels; at most {MOST_WANTED_LABELS} are allowed",
+                wanted.len()
+            ),
+        ));
+    }
+    Ok(wanted)
 }
 
 /// The part of a list that is asked for.

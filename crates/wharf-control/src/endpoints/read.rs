@@ -5,32 +5,47 @@ use wharf_core::{
     backend::BackendError,
     deployment::WorkloadKey,
     endpoint::Endpoint,
-    model::Model,
+    model::{Model, ModelId},
     operation::OperationId,
     workspace::{Caller, WorkspacePath},
 };
+use wharf_store::endpoint_terms::{Term, TermKind};
 
 use super::EndpointQuery;
-use crate::{App, Listed, Page, labels, places::find_workspace};
+use crate::{App, Listed, Page, places::find_workspace};
 
 /// Most lines of an answer with logs.
 const MOST_LOG_LINES: usize = 100_000;
 
 impl EndpointQuery {
-    fn matches(&self, endpoint: &Endpoint) -> bool {
-        let spec = &endpoint.spec;
-        let mut models = spec.deployments.iter().flat_map(|it| &it.template.models);
-        let has_name = self
-            .model_name
-            .as_deref()
-            .is_none_or(|name| models.clone().any(|model| model.id.name.as_str() == name));
-        has_name
-            && self
-                .model_id
-                .as_deref()
-                .is_none_or(|id| models.any(|model| model.id.to_string() == id))
-            && labels::match_all(&self.tags, &spec.tags)
-            && labels::match_all(&self.properties, &spec.properties)
+    /// What the store is asked for, the rarest first as far as that can be guessed;
+    /// `None` when there can be no such endpoint.
+    fn terms(&self) -> Option<Vec<Term>> {
+        let mut terms = Vec::new();
+        if let Some(id) = &self.model_id {
+            let id: ModelId = id.parse().ok()?;
+            terms.push(Term {
+                kind: TermKind::Model,
+                name: id.name.to_string(),
+                value: Some(id.version.to_string()),
+            });
+        }
+        terms.extend(self.model_name.iter().map(|name| Term {
+            kind: TermKind::Model,
+            name: name.clone(),
+            value: None,
+        }));
+        for (kind, labels) in [
+            (TermKind::Tag, &self.tags),
+            (TermKind::Property, &self.properties),
+        ] {
+            terms.extend(labels.iter().map(|(name, value)| Term {
+                kind,
+                name: name.clone(),
+                value: value.clone(),
+            }));
+        }
+        Some(terms)
     }
 }
 
@@ -86,20 +101,15 @@ impl App {
     ) -> Result<Listed<Endpoint>> {
         let mut session = self.store().read().await?;
         let workspace = find_workspace(&mut session, path).await?;
-        let wanted = page.look_ahead();
-        let mut after = page.after.clone();
-        let mut found: Vec<Endpoint> = Vec::new();
-        loop {
-            let batch = session
-                .endpoint_list(&workspace.id, after.as_deref(), wanted)
-                .await?;
-            let is_last = batch.len() < wanted as usize;
-            after = batch.last().map(|endpoint| endpoint.name.to_string());
-            found.extend(batch.into_iter().filter(|endpoint| query.matches(endpoint)));
-            if is_last || found.len() >= wanted as usize {
-                break;
+        let (wanted, after) = (page.look_ahead(), page.after.as_deref());
+        let found = match query.terms() {
+            Some(terms) => {
+                session
+                    .endpoint_find(&workspace.id, &terms, after, wanted)
+                    .await?
             }
-        }
+            None => Vec::new(),
+        };
         Ok(page.listed(found, |endpoint| endpoint.name.to_string()))
     }
 

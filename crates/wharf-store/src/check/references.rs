@@ -47,6 +47,19 @@ const RULES: &[(&str, &str)] = &[
              AND used.version = json_extract(model.value, '$.id.version'))",
     ),
     (
+        "endpoint-terms-differ",
+        "WITH wanted (endpoint, kind, term, value) AS (
+             SELECT endpoints.id, 'tag', label.key, label.value
+             FROM endpoints, json_each(endpoints.spec, '$.tags') AS label
+             UNION SELECT endpoints.id, 'property', label.key, label.value
+             FROM endpoints, json_each(endpoints.spec, '$.properties') AS label
+             UNION SELECT endpoint, 'model', name, CAST(version AS TEXT) FROM endpoint_models)
+         SELECT kind || ' ' || term FROM
+             (SELECT * FROM wanted EXCEPT SELECT endpoint, kind, term, value FROM endpoint_terms)
+         UNION ALL SELECT kind || ' ' || term FROM
+             (SELECT endpoint, kind, term, value FROM endpoint_terms EXCEPT SELECT * FROM wanted)",
+    ),
+    (
         "endpoint-blobs-differ",
         "SELECT endpoints.name || ' needs ' || found.value
          FROM endpoints, json_tree(endpoints.spec, '$.deployments') AS found

@@ -253,6 +253,15 @@ async fn lists_filter_and_page() {
         let created = create(&surface, name).await;
         ended(&surface, &created).await;
     }
+    for (name, tags) in [
+        ("aaa", json!({"stage": "gold"})),
+        ("bbb", json!({"stage": "raw"})),
+        ("bbb", json!({"stage": "raw", "owner": "me"})),
+    ] {
+        let ask = surface.ask("PATCH", &surface.mms(&format!("/services/{name}")));
+        let patch = json!([{"op": "replace", "path": "/kvTags", "value": tags}]);
+        ended(&surface, &ask.json(&patch).send().await).await;
+    }
     let list = async |query: &str| {
         let path = surface.mms(&format!("/services?expand=true{query}"));
         surface.ask("GET", &path).send().await
@@ -277,11 +286,33 @@ async fn lists_filter_and_page() {
         ("&modelName=iris", 3),
         ("&modelName=other", 0),
         ("&modelId=iris%3A1", 3),
+        ("&modelId=iris%3A2", 0),
+        ("&modelId=nonsense", 0),
+        ("&imageName=x", 0),
+        ("&imageDigest=x", 0),
         ("&tags=none", 0),
+        ("&tags=stage", 2),
+        ("&tags=stage=gold", 1),
+        ("&tags=stage,owner=me", 1),
+        ("&tags=stage=gold,owner=me", 0),
         ("&properties=hasInferenceSchema=False", 3),
+        (
+            "&properties=hasInferenceSchema&tags=stage&modelName=iris",
+            2,
+        ),
     ] {
         assert_eq!(names(&list(query).await.good()).len(), count, "{query}");
     }
+    let many = vec!["x"; 21].join(",");
+    let refused = list(&format!("&tags={many}")).await;
+    assert_eq!(refused.refused_fields(), ["tags"]);
+    let filtered = list("&count=1&tags=stage").await.good();
+    assert_eq!(names(&filtered), ["aaa"]);
+    let next = filtered["nextLink"].as_str().expect("a link");
+    let next = next.strip_prefix(PUBLIC_URL).expect("absolute");
+    let last = surface.ask("GET", next).send().await.good();
+    assert_eq!(names(&last), ["bbb"]);
+    assert!(last.get("nextLink").is_none());
     let page = list("&count=2").await;
     assert_answer("ok", &page);
     let page = page.good();
