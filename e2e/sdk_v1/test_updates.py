@@ -1,5 +1,6 @@
 """Updates of a service that runs, and deployments that fail."""
 
+import threading
 import uuid
 
 import pytest
@@ -161,3 +162,60 @@ def test_an_environment_that_cannot_be_made_names_the_package(workspace, cluster
     with pytest.raises(WebserviceException) as error:
         service.wait_for_deployment(show_output=True)
     assert "numpy" in str(error.value)
+
+
+def test_a_service_moves_to_another_compute_without_a_gap(workspace, service, server, request):
+    from azureml.core.compute import AksCompute, ComputeTarget
+    from services import settled_compute
+
+    config = AksCompute.provisioning_configuration(
+        cluster_purpose=AksCompute.ClusterPurpose.DEV_TEST
+    )
+    other = settled_compute(ComputeTarget.create(workspace, "moved-to", config))
+
+    def removed():
+        service.delete()
+        other.delete()
+
+    request.addfinalizer(removed)
+    key, before = service.get_keys()[0], replicas_of(server, service)
+    statuses, is_over = [], threading.Event()
+
+    def score():
+        while not is_over.is_set():
+            statuses.append(call(service, 1, key=key).status_code)
+
+    thread = threading.Thread(target=score)
+    thread.start()
+    try:
+        until(lambda: statuses, "the first answer", 30)
+        service.update(is_migration=True, compute_target=other.name)
+        assert service.state == "Migrating"
+        healthy(service)
+        moved = len(statuses)
+        until(lambda: len(statuses) > moved, "an answer after the move", 30)
+    finally:
+        is_over.set()
+        thread.join()
+    assert set(statuses) == {200}
+    assert service.compute_name == "moved-to"
+    assert call(service, 1, key=key).json() == {"echo": 1}
+    until(lambda: len(replicas_of(server, service)) == 1, "the old replica leaves")
+    assert not before & replicas_of(server, service)
+    service.update(is_migration=True, compute_target=other.name)
+    assert service.state == "Migrated"
+    with pytest.raises(WebserviceException, match="nowhere"):
+        service.update(is_migration=True, compute_target="nowhere")
+    with pytest.raises(WebserviceException, match="services still run on it"):
+        other.delete()
+
+
+def test_a_service_that_is_gone_does_not_move(workspace, cluster, capsys):
+    service = healthy(deploy(workspace, cluster, "gone-away", script(ECHO)))
+    service.delete()
+    service.update(is_migration=True, compute_target=cluster.name)
+    assert "No service with name gone-away found to migrate" in capsys.readouterr().out
+
+
+def replicas_of(server, service):
+    return {pid for pid, name in server.services().items() if name == service.name}

@@ -63,6 +63,10 @@ pub struct Template {
     pub scoring_timeout: Duration,
     /// Where the replica runs on Kubernetes; `None` is the compute's own.
     pub namespace: Option<Namespace>,
+    /// The cluster that it was moved to; `None` while it is where it was first put. It
+    /// makes a move a new revision, whose replicas answer before the old ones go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<Uuid>,
 }
 
 /// A model whose files cannot change any more.

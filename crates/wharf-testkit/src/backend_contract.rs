@@ -65,6 +65,7 @@ pub fn plain_workload(cluster: Uuid, python: PathBuf, scaling: Scaling) -> Workl
         concurrency: 1,
         scoring_timeout: Duration::from_secs(2),
         namespace: None,
+        moved_to: None,
     };
     Workload {
         key: WorkloadKey {

@@ -3,6 +3,7 @@
 //! - [`discovery`]: where the parts are; [`routes`]: what they answer
 //! - files: [`artifacts`], [`assets`]; [`models`]
 //! - [`services`] with [`validate`], [`keys`] and [`operations`]; [`environments`]
+//! - [`images`]: that there are none
 //! - [`place`]: addresses in answers; [`ask`]: what a query asks; [`gather`]: pages;
 //!   [`errors`]
 
@@ -13,6 +14,7 @@ mod discovery;
 mod environments;
 pub(crate) mod errors;
 mod gather;
+mod images;
 mod keys;
 mod models;
 mod operations;

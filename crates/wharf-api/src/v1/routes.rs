@@ -3,7 +3,8 @@
 use http::Method;
 
 use super::{
-    artifacts, assets, discovery, environments, keys, models, operations, services, validate,
+    artifacts, assets, discovery, environments, images, keys, models, operations, services,
+    validate,
 };
 use crate::router::{Handler, Route, Surface, route};
 
@@ -66,6 +67,9 @@ pub(crate) fn routes() -> Vec<Route> {
         route!(POST mms!("/services/{service}/token"), V1, Token keys::token),
         route!(GET mms!("/operations/{operation}"), V1, Token operations::get),
         route!(GET mms!("/operations/{operation}/log"), V1, Token operations::log),
+        route!(GET mms!("/images"), V1, Token images::list),
+        route!(POST mms!("/images"), V1, Token images::refuse),
+        route!(GET mms!("/images/{image}"), V1, Token images::refuse),
         route!(GET environment!("/environments"), V1, Token environments::list),
         route!(GET environment!("/environments/{environment}"), V1, Token environments::get),
         route!(PUT environment!("/environments/{environment}"), V1, Token environments::put),

@@ -169,11 +169,29 @@ pub(super) async fn logs(call: Call, caller: Caller) -> Answered {
     answer::ok(&services::logs(&plain_log(&lines[first..])))
 }
 
-/// Moves a service to the newer kind of endpoint: not offered.
-pub(super) async fn migrate(call: Call, caller: Caller) -> Answered {
-    call.app().workspace_get(&caller, &call.workspace()).await?;
-    let what = "migrating a service to an online endpoint is not supported yet; deploy the model \
-                to a new endpoint";
-    let what = what.to_owned();
-    Err(Error::Unsupported { what }.into())
+/// Moves a service to another compute. One that is there already needs no move.
+pub(super) async fn migrate(mut call: Call, caller: Caller) -> Answered {
+    let body: Value = call.json().await?;
+    let migration = services::read_migration(&body).map_err(Error::Invalid)?;
+    let (app, path) = (call.app(), call.workspace());
+    let workspace = app.workspace_get(&caller, &path).await?;
+    let target = migration.compute.name();
+    if workspace.resource_id().child("computes", target) != migration.compute {
+        let message = format!(
+            "is in another workspace; a service moves within its own, `{}`",
+            workspace.name
+        );
+        return Err(Error::invalid("computeTarget", message).into());
+    }
+    let name = migration.service;
+    let endpoint = app.endpoint_get(&caller, &path, &name).await?;
+    let compute = endpoint.spec.compute_name.as_str();
+    if compute.eq_ignore_ascii_case(target) && !endpoint.spec.is_absent {
+        return answer::ok(&view(&call, &endpoint, None, true).await?);
+    }
+    let request = services::moved(&endpoint, target).map_err(Error::Invalid)?;
+    let moved = app
+        .endpoint_update(&caller, &path, &name, endpoint.generation, request)
+        .await?;
+    written(&call, moved).await
 }

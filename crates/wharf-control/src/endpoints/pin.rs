@@ -193,6 +193,15 @@ fn frameworks(models: &[PinnedModel]) -> Vec<ModelFramework> {
     known.collect()
 }
 
+/// The cluster of `compute`, once the endpoint has left the one where it began.
+fn moved_to(known: Option<&Endpoint>, compute: &Compute) -> Option<Uuid> {
+    let known = known?;
+    let mut deployments = known.spec.deployments.iter();
+    let has_left = known.spec.compute != compute.id
+        || deployments.any(|deployment| deployment.template.moved_to.is_some());
+    has_left.then_some(compute.spec.cluster)
+}
+
 impl App {
     /// The request, where it has no code with the size that its model was registered
     /// with for what it leaves open.
@@ -306,6 +315,7 @@ impl App {
             concurrency: checked.concurrency,
             scoring_timeout: checked.scoring_timeout,
             namespace: checked.namespace,
+            moved_to: compute.as_ref().and_then(|it| moved_to(known, it)),
         };
         let preflight = self.inner.backend.preflight(&template).await;
         findings.extend(preflight.map_err(|error| Error::Unavailable {

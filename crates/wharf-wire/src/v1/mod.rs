@@ -7,7 +7,7 @@
 //! - where and what went wrong: [`discovery`], [`errors`]
 //! - files: [`artifacts`], [`assets`]; [`models`]
 //! - [`services`], their [`operations`], and the environments inside of them
-//! - [`labels`]: filters of lists
+//! - [`images`]: that there are none; [`labels`]: filters of lists
 
 pub mod artifacts;
 pub mod assets;
@@ -15,6 +15,7 @@ pub mod discovery;
 mod environments;
 pub mod errors;
 mod fields;
+pub mod images;
 pub mod labels;
 pub mod models;
 pub mod operations;

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod bad_input;
+mod migrate;
 mod models;
 mod routes;
 mod services;

@@ -523,19 +523,15 @@ async fn validations_answer_with_200_and_say_no_in_the_body() {
 #[tokio::test]
 async fn what_is_not_offered_is_said_so() {
     let surface = deployed("iris").await;
-    for path in ["/services/migrate"] {
-        let answer = surface
-            .ask("POST", &surface.mms(path))
-            .json(&json!({}))
-            .send()
-            .await;
+    let images = surface.ask("GET", &surface.mms("/images")).send().await;
+    assert_answer("ok", &images);
+    assert_eq!(images.good(), json!({"value": []}));
+    for (method, path) in [("POST", "/images"), ("GET", "/images/iris%3A1")] {
+        let ask = surface.ask(method, &surface.mms(path)).json(&json!({}));
+        let answer = ask.send().await;
         assert_eq!(answer.status, 400);
         assert_answer("ok", &answer);
-        assert!(
-            answer.json()["message"]
-                .as_str()
-                .is_some_and(|it| it.contains("not supported yet"))
-        );
+        assert!(answer.text().contains("Model.deploy"));
     }
     for (method, rest) in [
         ("GET", ""),

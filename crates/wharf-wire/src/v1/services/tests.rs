@@ -82,6 +82,7 @@ fn endpoint() -> Endpoint {
             concurrency: 1,
             scoring_timeout: Duration::from_secs(60),
             namespace: None,
+            moved_to: None,
         },
         scaling: Scaling::Auto(Autoscale {
             min: NonZeroU32::MIN,

@@ -5,7 +5,7 @@ use wharf_core::{endpoint::Endpoint, endpoint_request::EndpointRequest, finding:
 
 use super::{
     document::settings,
-    request::{finish, read_settings},
+    request::{AKS, finish, read_settings},
 };
 use crate::{
     patch::{self, Change, PatchOperation, Pointer},
@@ -58,6 +58,8 @@ const CHANGEABLE: [(&str, Option<&[&str]>); 16] = [
     ("kvTags", None),
 ];
 const LABELS: [&str; 2] = ["kvTags", "properties"];
+/// Members that can be tested alone.
+const FIXED: [&str; 3] = ["name", "computeType", "computeName"];
 
 /// What `patch` makes of `endpoint`.
 ///
@@ -73,6 +75,9 @@ pub fn update(endpoint: &Endpoint, patch: &Value) -> Result<EndpointRequest, Vec
         }
     }
     let mut document = settings(endpoint);
+    for (name, value) in fixed(endpoint) {
+        document[name] = value.into();
+    }
     patch::apply(&mut document, &operations, &mut findings);
     settle_scaling(&mut document, &operations);
     let mut fields = Fields::of_body(&document, &mut findings);
@@ -84,6 +89,7 @@ pub fn update(endpoint: &Endpoint, patch: &Value) -> Result<EndpointRequest, Vec
 
 /// Refuses paths that are not there or cannot be changed.
 fn check_path(operation: &mut PatchOperation) -> Result<(), String> {
+    let is_test = matches!(operation.change, Change::Test(_));
     let parts = operation.path.parts();
     let Some(root) = parts.first().map(String::as_str) else {
         return Err("the whole service cannot be replaced; patch its members".to_owned());
@@ -107,8 +113,18 @@ fn check_path(operation: &mut PatchOperation) -> Result<(), String> {
                 members.join(", ")
             )),
         },
+        None if is_test && FIXED.contains(&root) => Ok(()),
         None => Err(unchangeable(root)),
     }
+}
+
+/// What cannot be changed and yet be tested.
+fn fixed(endpoint: &Endpoint) -> [(&'static str, &str); 3] {
+    [
+        ("name", endpoint.name.as_str()),
+        ("computeType", AKS),
+        ("computeName", endpoint.spec.compute_name.as_str()),
+    ]
 }
 
 fn unchangeable(root: &str) -> String {
@@ -119,8 +135,15 @@ fn unchangeable(root: &str) -> String {
         "versions" | "isDefault" | "trafficPercentile" | "type" => {
             "several versions behind one endpoint are not supported yet".to_owned()
         }
-        "name" | "computeType" | "computeName" | "location" => {
+        "computeName" => "cannot be patched; services/migrate moves a service to another compute \
+                          (the SDK's update(is_migration=True, compute_target=…))"
+            .to_owned(),
+        "name" | "computeType" | "location" => {
             "cannot be changed; delete the service and deploy it again".to_owned()
+        }
+        "id" | "state" | "createdTime" | "updatedTime" | "createdBy" | "scoringUri"
+        | "deploymentStatus" | "error" | "operationId" | "models" => {
+            "is told by the server and cannot be changed".to_owned()
         }
         "keys" => "keys are changed by regenerateKeys".to_owned(),
         "tags" => "is not there; the tags of a service are in `/kvTags`".to_owned(),
