@@ -218,15 +218,6 @@ def test_some_network_values_without_the_others_are_refused(arm, workspace, name
     assert name not in workspace.compute_targets
 
 
-def test_tls_is_refused_and_not_ignored(workspace, name):
-    with pytest.raises(ComputeTargetException) as error:
-        config = AksCompute.provisioning_configuration(cluster_purpose=DEV_TEST)
-        config.enable_ssl(leaf_domain_label="contoso")
-        ComputeTarget.create(workspace, name, config)
-    assert "sslConfiguration" in str(error.value)
-    assert name not in workspace.compute_targets
-
-
 def test_an_internal_load_balancer_is_kept_and_shown(workspace, name):
     config = AksCompute.provisioning_configuration(
         cluster_purpose=DEV_TEST, load_balancer_type="InternalLoadBalancer"

@@ -20,7 +20,7 @@ use wharf_store::{BlobStore, OperationLogs, Store, Txn};
 
 use crate::{
     bootstrap::{Administrator, Bootstrap},
-    computes::ComputeReads,
+    computes::{ComputeReads, TlsAuthority},
     principals::Access,
     reconcile::{Background, Faults, Patience, Progress, Wake},
     routes::Routes,
@@ -50,6 +50,8 @@ pub(crate) struct Inner {
     pub(crate) access: Access,
     pub(crate) signer: Signer,
     pub(crate) scoring_url: String,
+    pub(crate) scoring_port: u16,
+    pub(crate) tls: TlsAuthority,
     pub(crate) largest_blob: u64,
     pub(crate) administrator: Administrator,
     pub(crate) routes: Routes,
@@ -93,8 +95,13 @@ pub struct AppSettings {
     pub sas_key: [u8; 32],
     /// How clients reach the control plane, `https://HOST:PORT`: what tokens are for.
     pub public_url: String,
-    /// What scoring URIs begin with, `https://HOST:PORT`.
+    /// What scoring URIs begin with, `https://HOST:PORT`, unless the compute has a
+    /// name of its own.
     pub scoring_url: String,
+    /// Port of scoring URIs, also of computes with a name of their own.
+    pub scoring_port: u16,
+    /// Certificates and names of computes.
+    pub tls: TlsAuthority,
     /// Largest blob, in bytes.
     pub largest_blob: u64,
     /// What clusters are made of.
@@ -135,6 +142,8 @@ impl App {
                 access,
                 signer: Signer::new(&settings.sas_key),
                 scoring_url: settings.scoring_url,
+                scoring_port: settings.scoring_port,
+                tls: settings.tls,
                 largest_blob: settings.largest_blob,
                 administrator,
                 routes,

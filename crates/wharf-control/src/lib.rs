@@ -47,4 +47,5 @@ mod tests;
 pub mod token;
 
 pub use app::{App, AppSettings};
+pub use computes::{MOST_UNHELD_LABELS, TlsAuthority};
 pub use page::{Listed, Page, Written};

@@ -1,6 +1,10 @@
-//! What routers get: one route per endpoint, as an immutable table.
+//! What routers get: one route per endpoint, and the certificates of computes, as
+//! an immutable table.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use tokio::sync::{Mutex, watch};
 use uuid::Uuid;
@@ -9,6 +13,7 @@ use wharf_core::{
     endpoint::{Authentication, Endpoint},
     keys::{EndpointKeys, KeyHash},
     route::{Route, RouteAuthentication, RouteTable, RouteTarget},
+    tls::{CertificatePair, HostName},
     token::{TokenIssuer, TokenRule, audience, epoch},
 };
 use wharf_store::Store;
@@ -21,6 +26,20 @@ pub(crate) struct Routes {
     refreshing: Mutex<()>,
     /// Who signs tokens to score with.
     issuer: TokenIssuer,
+    /// By compute, what is in the table.
+    served: RwLock<HashMap<Uuid, Served>>,
+}
+
+type Served = (HostName, Arc<CertificatePair>);
+
+/// The certificates of the table, by name.
+fn by_name(served: &HashMap<Uuid, Served>) -> Arc<HashMap<HostName, Arc<CertificatePair>>> {
+    let names = served.values();
+    Arc::new(
+        names
+            .map(|(host, pair)| (host.clone(), Arc::clone(pair)))
+            .collect(),
+    )
 }
 
 /// The route of an endpoint; `None` once it is to go.
@@ -70,10 +89,18 @@ impl Routes {
                 table.routes.insert(route.endpoint.clone(), Arc::new(route));
             }
         }
+        let mut served = HashMap::new();
+        for id in session.compute_certificate_ids().await? {
+            if let Some((host, pair)) = session.compute_certificate(&id).await? {
+                served.insert(id, (host, Arc::new(pair)));
+            }
+        }
+        table.certificates = by_name(&served);
         Ok(Self {
             table: watch::Sender::new(Arc::new(table)),
             refreshing: Mutex::new(()),
             issuer,
+            served: RwLock::new(served),
         })
     }
 
@@ -95,6 +122,45 @@ impl Routes {
             );
         }
         Ok(())
+    }
+
+    /// Reads the certificate of one compute again and publishes it.
+    pub(crate) async fn refresh_certificate(&self, store: &Store, compute: &Uuid) -> Result<()> {
+        let _one_at_a_time = self.refreshing.lock().await;
+        let found = store.read().await?.compute_certificate(compute).await?;
+        let certificates = {
+            let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
+            let is_same = match (served.get(compute), &found) {
+                (None, None) => true,
+                (Some((host, pair)), Some((new_host, new_pair))) => {
+                    host == new_host && **pair == *new_pair
+                }
+                _ => false,
+            };
+            if is_same {
+                return Ok(());
+            }
+            served.remove(compute);
+            if let Some((host, pair)) = found {
+                // Whoever had the name before has lost it in the store already.
+                served.retain(|_, (there, _)| *there != host);
+                served.insert(*compute, (host, Arc::new(pair)));
+            }
+            by_name(&served)
+        };
+        self.table.send_modify(|table| {
+            *table = Arc::new(RouteTable {
+                routes: table.routes.clone(),
+                certificates,
+            });
+        });
+        Ok(())
+    }
+
+    /// The name that a compute is served under now.
+    pub(crate) fn host(&self, compute: &Uuid) -> Option<HostName> {
+        let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
+        served.get(compute).map(|(host, _)| host.clone())
     }
 
     fn publish(&self, name: &str, route: Option<Route>) {

@@ -93,6 +93,7 @@ mod tests {
             vm_size: crate::vm_size::DEFAULT.into(),
             network: None,
             load_balancer: LoadBalancer::Public,
+            tls: Default::default(),
             removal: None,
             warnings: Vec::new(),
             extra: serde_json::Map::new(),

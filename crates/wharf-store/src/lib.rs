@@ -19,6 +19,7 @@ mod blob_names;
 pub mod blobs;
 pub mod blocks;
 pub mod check;
+pub mod compute_tls;
 pub mod computes;
 pub mod endpoint_terms;
 pub mod endpoints;
@@ -42,6 +43,7 @@ mod writer;
 mod writer_tests;
 
 pub use blobs::{BlobStore, BlobWriter, StoredBlob, StoredBlock};
+pub use compute_tls::StoredLabel;
 pub use error::StoreError;
 pub use operation_logs::OperationLogs;
 pub use seal::SealKey;

@@ -18,6 +18,8 @@ use wharf_core::{
 
 use crate::*;
 
+mod compute_tls;
+
 pub(crate) struct Fixture {
     pub(crate) store: Store,
     pub(crate) workspace: Workspace,
@@ -119,6 +121,7 @@ pub(crate) fn compute(workspace: &Workspace, cluster: &ManagedCluster, name: &st
             vm_size: "Standard_D3_v2".into(),
             network: None,
             load_balancer: LoadBalancer::Public,
+            tls: Default::default(),
             removal: None,
             warnings: Vec::new(),
             extra: Default::default(),

@@ -8,6 +8,7 @@
 )]
 
 mod backend_contract;
+mod certificates;
 mod fake_backend;
 mod fake_environments;
 mod fake_provider;
@@ -15,6 +16,7 @@ mod interference;
 mod manual_clock;
 
 pub use backend_contract::{backend_contract, local_cluster, plain_workload};
+pub use certificates::{FakeIssuer, own_pair};
 pub use fake_backend::{FakeBackend, Start};
 pub use fake_environments::{Build, FakeEnvironments};
 pub use fake_provider::FakeProvider;

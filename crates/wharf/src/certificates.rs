@@ -14,7 +14,11 @@ use rcgen::{
 };
 use serde::{Deserialize, Serialize};
 use wharf_cli::DataDir;
-use wharf_core::digest::Digest;
+use wharf_core::{
+    Secret,
+    digest::Digest,
+    tls::{CertificateIssuer, CertificatePair, HostName, IssuedPair},
+};
 
 use crate::{
     data_dir::is_there,
@@ -126,6 +130,24 @@ impl Authority {
     }
 }
 
+impl CertificateIssuer for Authority {
+    fn issue(&self, host: &HostName, now: Timestamp) -> wharf_core::Result<IssuedPair> {
+        let failed = |error: rcgen::Error| {
+            wharf_core::Error::internal(format!("a certificate for {host}: {error}"))
+        };
+        let key = KeyPair::generate().map_err(failed)?;
+        let (params, not_after) = leaf_params(&[host.to_string()], now).map_err(failed)?;
+        let certificate = params.signed_by(&key, &self.issuer).map_err(failed)?;
+        Ok(IssuedPair {
+            pair: CertificatePair {
+                certificate: certificate.pem(),
+                key: Secret::new(key.serialize_pem()),
+            },
+            not_after,
+        })
+    }
+}
+
 fn read(path: &Path) -> Result<String, StartError> {
     std::fs::read_to_string(path).map_err(|error| StartError::file("read", path, error))
 }
@@ -177,10 +199,13 @@ fn leaf_params(
 ) -> Result<(CertificateParams, Timestamp), rcgen::Error> {
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(
-        DnType::CommonName,
-        names.first().map_or("wharf", String::as_str),
-    );
+    // A common name has at most 64 characters (RFC 5280, appendix A.1); clients look
+    // at the alternative names.
+    let common = names.first().map_or("wharf", String::as_str);
+    let common: String = common.chars().take(64).collect();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common.trim_end_matches('.'));
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;

@@ -9,6 +9,7 @@ use std::{
 
 use clap::{Args, ValueEnum, builder::FalseyValueParser};
 use wharf_cli::HomeArgs;
+use wharf_core::tls::HostName;
 
 use crate::error::StartError;
 
@@ -61,7 +62,13 @@ pub(crate) struct ServerArgs {
     )]
     pub(crate) public_host: String,
 
-    /// Leave /etc/hosts alone, also when the name for uploads does not resolve
+    /// What names of leaf domain labels end in: a label `iris` becomes
+    /// `irisXXXXXX.LOCATION.SUFFIX` [default: the public host]
+    #[arg(long, env = "WHARF_LEAF_DOMAIN_SUFFIX", value_name = "NAME")]
+    pub(crate) leaf_domain_suffix: Option<String>,
+
+    /// Leave /etc/hosts alone, also when the name for uploads or that of a leaf
+    /// domain label does not resolve
     #[arg(long, env = "WHARF_NO_HOSTS_ENTRY", value_parser = FalseyValueParser::new())]
     pub(crate) no_hosts_entry: bool,
 
@@ -238,6 +245,16 @@ impl ServerArgs {
             ));
         }
         Ok(host)
+    }
+
+    /// What names of leaf domain labels end in.
+    pub(crate) fn leaf_suffix(&self) -> Result<HostName, StartError> {
+        let suffix = self.leaf_domain_suffix.as_ref();
+        let suffix = suffix.unwrap_or(&self.public_host);
+        suffix.parse().map_err(|error| StartError::Setting {
+            option: "--leaf-domain-suffix",
+            why: format!("`{suffix}` {error}"),
+        })
     }
 
     pub(crate) fn router_limits(&self) -> wharf_router::Limits {

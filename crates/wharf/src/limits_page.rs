@@ -138,3 +138,28 @@ fn uploads() {
     let most = count(wharf_control::blobs::MOST_BLOCKS);
     assert_eq!(blocks, format!("{most}, together no larger than a file"));
 }
+
+#[test]
+fn certificates_of_computes() {
+    use wharf_core::tls::{
+        LARGEST_CERTIFICATE, LARGEST_KEY, LONGEST_LEAF_LABEL, MOST_CERTIFICATES,
+    };
+    let section = "Computes and clusters";
+    assert_eq!(
+        said(section, "a certificate with its chain; its key"),
+        format!(
+            "{} and {MOST_CERTIFICATES} certificates; {}",
+            memory(LARGEST_CERTIFICATE),
+            memory(LARGEST_KEY)
+        )
+    );
+    let label = said(section, "leaf domain label");
+    assert!(label.starts_with(&format!("1 to {LONGEST_LEAF_LABEL} characters")));
+    assert_eq!(
+        said(
+            section,
+            "labels of a workspace that keep their name while no compute has them"
+        ),
+        format!("the {} newest", wharf_control::MOST_UNHELD_LABELS)
+    );
+}

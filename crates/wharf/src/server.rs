@@ -12,8 +12,11 @@ use tokio::{sync::watch, task::JoinSet, time::timeout};
 use wharf_api::{Api, ApiSettings};
 use wharf_cli::AdminFile;
 use wharf_cluster::{LocalBackend, LocalProvider};
-use wharf_control::{App, AppSettings, bootstrap::Bootstrap};
-use wharf_core::clock::{Clock, SystemClock};
+use wharf_control::{App, AppSettings, TlsAuthority, bootstrap::Bootstrap};
+use wharf_core::{
+    clock::{Clock, SystemClock},
+    tls::OwnNames,
+};
 use wharf_router::{Router, RouterHandle, RouterSettings};
 use wharf_store::{BlobStore, OperationLogs, SealKey, Store};
 
@@ -99,10 +102,18 @@ impl Server {
         let home = home.map_err(|error| StartError::Domain(error.to_string()))?;
         let dir = LockedDataDir::open(&home)?;
         let keys = Keys::open(dir.dir(), clock.now())?;
-        let authority = Authority::open(dir.dir(), clock.now())?;
+        let leaf_suffix = args.leaf_suffix()?;
+        let authority = Arc::new(Authority::open(dir.dir(), clock.now())?);
         let ca_pem = authority.pem().to_owned();
         let names = certificates::names(&host, &blob_host::blob_host(&host));
         let leaf = dir.dir().leaf();
+        let compute_tls = TlsAuthority {
+            issuer: Arc::<Authority>::clone(&authority),
+            names: OwnNames {
+                server: names.clone(),
+                leaf_suffix: leaf_suffix.clone(),
+            },
+        };
         let certificate = ServerCertificate::open(authority, leaf, names, Arc::clone(&clock))?;
         let tls = Arc::new(certificate.config()?);
         let bundled = sign_in_files::write_ca_bundle(dir.dir(), &ca_pem)?;
@@ -135,6 +146,8 @@ impl Server {
             sas_key: keys.sas,
             public_url: public_url.clone(),
             scoring_url: url(&host, listeners.ports.scoring),
+            scoring_port: listeners.ports.scoring,
+            tls: compute_tls,
             largest_blob: args.largest_upload << 20,
             catalogue,
         };

@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_secs(6 * 3600);
 
 /// The certificate that is served now.
 pub(crate) struct ServerCertificate {
-    authority: Authority,
+    authority: Arc<Authority>,
     path: PathBuf,
     names: Vec<String>,
     clock: Arc<dyn Clock>,
@@ -44,7 +44,7 @@ impl std::fmt::Debug for ServerCertificate {
 
 impl ServerCertificate {
     pub(crate) fn open(
-        authority: Authority,
+        authority: Arc<Authority>,
         path: PathBuf,
         names: Vec<String>,
         clock: Arc<dyn Clock>,

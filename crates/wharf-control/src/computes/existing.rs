@@ -23,7 +23,7 @@ const INNER: &str = "properties.properties.";
 
 impl Put {
     pub(super) async fn meet(
-        mut self,
+        &mut self,
         txn: &mut Txn,
         known: Compute,
         checked: CheckedCompute,
@@ -31,11 +31,22 @@ impl Put {
         if known.spec.removal.is_some() {
             return Err(busy(txn, &known).await?);
         }
-        let spec = if self.request.is_read_back {
+        let mut spec = if self.request.is_read_back {
             self.edited(&known, checked)?
         } else {
             self.asked_again(&known, checked)?
         };
+        spec.tls = self
+            .tls
+            .plan(
+                txn,
+                &self.workspace,
+                known.name.as_str(),
+                &spec,
+                Some(&known),
+                self.now,
+            )
+            .await?;
         let has_failed = matches!(
             &known.observed, Observed::Failed { at, .. } if *at >= known.generation
         );
@@ -98,6 +109,9 @@ impl Put {
                     .subnet()
                     .map_or_else(String::new, |subnet| format!(" in subnet `{subnet}`")),
             ));
+        }
+        if let Some(tls) = self.tls.difference() {
+            differences.push(tls);
         }
         if !differences.is_empty() {
             return Err(Error::conflict(
@@ -170,7 +184,7 @@ impl Put {
     }
 
     async fn update(
-        self,
+        &mut self,
         txn: &mut Txn,
         known: Compute,
         spec: ComputeSpec,
@@ -182,6 +196,7 @@ impl Put {
         if !is_current {
             return Err(Error::internal("a compute changed inside the writer"));
         }
+        self.tls.write(txn, &known, self.now).await?;
         if spec.agent_count != known.spec.agent_count {
             self.resize_cluster(txn, &spec).await?;
         }

@@ -19,11 +19,13 @@ use wharf_core::{
     operation::{Operation, OperationId, OperationState, TargetKind, Verb},
     resource::{Generation, Observed},
     resource_id::ResourceId,
+    tls::Tls,
     vm_size,
     workspace::Workspace,
 };
 use wharf_store::{Session, Txn};
 
+use super::tls::TlsPut;
 use crate::{Written, bootstrap::local_cluster_spec};
 
 /// A PUT under way: the request with everything that was found for it.
@@ -32,6 +34,7 @@ pub(super) struct Put {
     name: String,
     pub(super) request: ComputeRequest,
     pub(super) findings: Vec<Finding>,
+    pub(super) tls: TlsPut,
     pub(super) now: Timestamp,
     pub(super) catalogue: Arc<Catalogue>,
 }
@@ -41,6 +44,7 @@ impl Put {
         workspace: Workspace,
         name: String,
         request: ComputeRequest,
+        tls: TlsPut,
         now: Timestamp,
         catalogue: Arc<Catalogue>,
     ) -> Self {
@@ -49,6 +53,7 @@ impl Put {
             name,
             request,
             findings: Vec::new(),
+            tls,
             now,
             catalogue,
         }
@@ -90,11 +95,15 @@ impl Put {
         }
     }
 
-    pub(super) async fn write(mut self, txn: &mut Txn) -> Result<Written<Compute>> {
+    pub(super) async fn write(&mut self, txn: &mut Txn) -> Result<Written<Compute>> {
         let checked = self
             .request
             .check(&self.catalogue.sizes, &mut self.findings);
-        if let Some(known) = txn.compute_get(&self.workspace.id, &self.name).await? {
+        let known = txn.compute_get(&self.workspace.id, &self.name).await?;
+        let known_tls = known.as_ref().map(|known| &known.spec.tls);
+        self.tls
+            .check(&self.request, known_tls, self.now, &mut self.findings);
+        if let Some(known) = known {
             return self.meet(txn, known, checked).await;
         }
         let load_balancer = self.load_balancer(&checked, &LoadBalancer::default());
@@ -110,6 +119,11 @@ impl Put {
         }
     }
 
+    /// A compute that lost its leaf label to this one.
+    pub(super) fn disturbed(&self) -> Option<Uuid> {
+        self.tls.disturbed()
+    }
+
     /// How the router will be reached, when it was reached as in `before`.
     pub(super) fn load_balancer(
         &mut self,
@@ -117,11 +131,13 @@ impl Put {
         before: &LoadBalancer,
     ) -> LoadBalancer {
         let change = checked.load_balancer.clone();
-        change.apply(before, &mut self.findings)
+        let load_balancer = change.apply(before, &mut self.findings);
+        self.tls.check_address(&load_balancer, &mut self.findings);
+        load_balancer
     }
 
     async fn create(
-        mut self,
+        &mut self,
         txn: &mut Txn,
         checked: CheckedCompute,
         load_balancer: LoadBalancer,
@@ -173,7 +189,7 @@ impl Put {
     }
 
     async fn attach(
-        mut self,
+        &mut self,
         txn: &mut Txn,
         checked: CheckedCompute,
         load_balancer: LoadBalancer,
@@ -331,6 +347,7 @@ impl Put {
             vm_size: cluster.spec.vm_size.clone(),
             network: checked.network.clone(),
             load_balancer,
+            tls: Tls::Unset,
             removal: None,
             warnings,
             extra: request.extra.clone(),
@@ -338,11 +355,15 @@ impl Put {
     }
 
     async fn insert(
-        self,
+        &mut self,
         txn: &mut Txn,
         name: ComputeName,
-        spec: ComputeSpec,
+        mut spec: ComputeSpec,
     ) -> Result<Written<Compute>> {
+        spec.tls = self
+            .tls
+            .plan(txn, &self.workspace, name.as_str(), &spec, None, self.now)
+            .await?;
         let compute = Compute {
             id: Uuid::new_v4(),
             workspace: self.workspace.id,
@@ -355,6 +376,7 @@ impl Put {
         };
         let operation = self.operation(compute.id, Verb::Create, Generation::FIRST);
         txn.compute_insert(&compute).await?;
+        self.tls.write(txn, &compute, self.now).await?;
         txn.operation_insert(&operation).await?;
         Ok(Written {
             resource: compute,

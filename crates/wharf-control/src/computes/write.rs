@@ -13,7 +13,7 @@ use wharf_core::{
 };
 use wharf_store::Txn;
 
-use super::{busy::busy, put::Put};
+use super::{busy::busy, put::Put, tls::TlsPut};
 use crate::{App, Written, places::find_workspace};
 
 impl App {
@@ -34,18 +34,26 @@ impl App {
         check_linked(caller, &request)?;
         let (path, name, now) = (path.clone(), name.to_owned(), self.now());
         let catalogue = Arc::clone(&self.inner.catalogue);
-        self.write_then(
-            move |txn| {
-                Box::pin(async move {
-                    let workspace = find_workspace(txn, &path).await?;
-                    Put::new(workspace, name, request, now, catalogue)
-                        .write(txn)
-                        .await
-                })
-            },
-            |app, written| app.inner.computes.wake(written.resource.id),
-        )
-        .await
+        let tls = TlsPut::new(self.inner.tls.clone());
+        let (written, _) = self
+            .write_then(
+                move |txn| {
+                    Box::pin(async move {
+                        let workspace = find_workspace(txn, &path).await?;
+                        let mut put = Put::new(workspace, name, request, tls, now, catalogue);
+                        let written = put.write(txn).await?;
+                        Ok((written, put.disturbed()))
+                    })
+                },
+                |app, (written, disturbed)| {
+                    app.inner.computes.wake(written.resource.id);
+                    if let Some(disturbed) = disturbed {
+                        app.inner.computes.wake(*disturbed);
+                    }
+                },
+            )
+            .await?;
+        Ok(written)
     }
 
     /// Deletes or detaches. `None` when there is no such compute (ARM answers 204).

@@ -176,10 +176,15 @@ impl App {
     }
 
     /// Where the endpoint is scored, `https://HOST:PORT/api/v1/service/NAME/score`.
+    /// The host is the name of its compute, once that is served.
     pub fn scoring_uri(&self, endpoint: &Endpoint) -> String {
-        format!(
-            "{}/api/v1/service/{}/score",
-            self.inner.scoring_url, endpoint.name
-        )
+        let path = format!("/api/v1/service/{}/score", endpoint.name);
+        match self.inner.routes.host(&endpoint.spec.compute) {
+            None => format!("{}{path}", self.inner.scoring_url),
+            Some(host) => match self.inner.scoring_port {
+                443 => format!("https://{host}{path}"),
+                port => format!("https://{host}:{port}{path}"),
+            },
+        }
     }
 }

@@ -86,6 +86,11 @@ async fn attach(app: &App, compute: &Compute, cluster: &ManagedCluster) -> Resul
             None => return Err(error),
         },
     };
+    if let Observed::Reached(_) = observed {
+        // Before the end is written: who waits for it finds the name served.
+        let routes = &app.inner.routes;
+        routes.refresh_certificate(app.store(), &compute.id).await?;
+    }
     write(app, compute, Some(cluster), observed).await?;
     app.inner.faults.pass(FaultPoint::ComputeSettled)?;
     Ok(After::Done)
@@ -175,6 +180,9 @@ async fn remove(
             })
         })
         .await?;
+    // A kill before this is no harm: the next start reads what is left.
+    let routes = &app.inner.routes;
+    routes.refresh_certificate(app.store(), &compute.id).await?;
     faults.pass(FaultPoint::ComputeForgotten)?;
     Ok(After::Done)
 }

@@ -12,12 +12,13 @@ use wharf_core::{
     Secret,
     catalogue::Catalogue,
     operation::{Operation, OperationId},
+    tls::OwnNames,
     workspace::{Caller, WorkspacePath},
 };
 use wharf_store::{BlobStore, OperationLogs, SealKey, Store};
-use wharf_testkit::{FakeBackend, FakeEnvironments, FakeProvider, ManualClock};
+use wharf_testkit::{FakeBackend, FakeEnvironments, FakeIssuer, FakeProvider, ManualClock};
 
-use crate::{App, AppSettings, bootstrap::Bootstrap, token::TokenKey};
+use crate::{App, AppSettings, TlsAuthority, bootstrap::Bootstrap, token::TokenKey};
 
 /// Longest that a condition may take to come true.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -96,6 +97,14 @@ impl World {
             sas_key: [7; 32],
             public_url: AUDIENCE.to_owned(),
             scoring_url: "https://localhost:8444".to_owned(),
+            scoring_port: 8444,
+            tls: TlsAuthority {
+                issuer: Arc::new(FakeIssuer::new()),
+                names: OwnNames {
+                    server: vec!["localhost".to_owned(), "*.blob.localhost".to_owned()],
+                    leaf_suffix: "localhost".parse().expect("a name"),
+                },
+            },
             largest_blob: LARGEST_BLOB,
             catalogue: Catalogue::default(),
         };

@@ -6,6 +6,7 @@ use wharf_core::{
     network::NetworkRequest,
     operation::{OperationId, OperationState},
     resource::Observed,
+    tls::TlsRequest,
 };
 
 use super::fields;
@@ -97,7 +98,11 @@ async fn every_broken_rule_comes_at_once_with_its_field() {
         agent_count: Some(-1),
         vm_size: Some("Huge".into()),
         load_balancer_subnet: Some("subnet".into()),
-        tls_status: Some("Enabled".into()),
+        tls: Some(TlsRequest {
+            status: Some("Auto".into()),
+            leaf_label: Some("-".into()),
+            ..TlsRequest::default()
+        }),
         description: Some("x".repeat(5_000)),
         network: NetworkRequest {
             service_cidr: Some("10.0.0.0/16".into()),
@@ -114,11 +119,11 @@ async fn every_broken_rule_comes_at_once_with_its_field() {
             "properties.properties.clusterPurpose",
             "properties.properties.agentCount",
             "properties.properties.agentVmSize",
-            "properties.properties.sslConfiguration",
             "properties.properties.aksNetworkingConfiguration.subnetId",
             "properties.properties.aksNetworkingConfiguration.dockerBridgeCidr",
             "properties.properties.aksNetworkingConfiguration.dnsServiceIP",
             "properties.description",
+            "properties.properties.sslConfiguration.leafDomainLabel",
             "properties.properties.loadBalancerSubnet",
         ]
     );

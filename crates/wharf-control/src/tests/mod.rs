@@ -1,6 +1,7 @@
 //! Use cases and reconcilers together, over real SQLite.
 
 mod blobs;
+mod compute_tls;
 mod computes;
 mod endpoints;
 mod errors;

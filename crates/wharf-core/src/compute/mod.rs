@@ -26,6 +26,7 @@ use crate::{
     network::Network,
     resource::{Generation, Observed},
     resource_id::ResourceId,
+    tls::Tls,
 };
 
 /// What a cluster is for; decides how many cores it must have.
@@ -102,6 +103,9 @@ pub struct ComputeSpec {
     pub network: Option<Network>,
     /// How the router is reached.
     pub load_balancer: LoadBalancer,
+    /// The name and the certificate that its services are reached with.
+    #[serde(default)]
+    pub tls: Tls,
     /// The compute is to go.
     pub removal: Option<Removal>,
     /// What somebody should know who reads it, for example that the cluster's version

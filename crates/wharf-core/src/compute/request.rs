@@ -12,6 +12,7 @@ use crate::{
     network::{Network, NetworkRequest},
     quote::Quoted,
     resource_id::ResourceId,
+    tls::TlsRequest,
     vm_size::VmSizes,
 };
 
@@ -40,8 +41,8 @@ pub struct ComputeRequest {
     pub load_balancer_subnet: Option<String>,
     /// The user's own network.
     pub network: NetworkRequest,
-    /// `status` of the TLS settings, when any were sent.
-    pub tls_status: Option<String>,
+    /// TLS settings; `None` leaves them as they are.
+    pub tls: Option<TlsRequest>,
     /// The document was read from the server and comes back: only a GET gives the
     /// members that say so. It edits what is there; any other asks for a new one.
     pub is_read_back: bool,
@@ -143,18 +144,6 @@ impl ComputeRequest {
             is_internal,
             subnet: self.load_balancer_subnet.clone().filter(|s| !s.is_empty()),
         };
-        match self.tls_status.as_deref() {
-            None | Some("Disabled") => {}
-            Some(status) => refuse(
-                "properties.properties.sslConfiguration",
-                format!(
-                    "TLS settings (`status` {}) are not supported yet; leave \
-                     sslConfiguration out or set its status to \"Disabled\". Scoring is served \
-                     over https with the server's own certificate either way",
-                    Quoted(status)
-                ),
-            ),
-        }
         let attach = match self.resource_id.as_deref() {
             None => None,
             Some("") => {

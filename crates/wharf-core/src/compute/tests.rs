@@ -11,7 +11,6 @@ fn all_findings_come_at_once_each_with_its_field() {
         vm_size: Some("Standard_X".into()),
         load_balancer_type: Some("Private".into()),
         resource_id: Some("local".into()),
-        tls_status: Some("Auto".into()),
         ..ComputeRequest::default()
     };
     let mut findings = Vec::new();
@@ -31,7 +30,6 @@ fn all_findings_come_at_once_each_with_its_field() {
             "agentCount",
             "agentVmSize",
             "loadBalancerType",
-            "sslConfiguration",
             "resourceId"
         ]
     );

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{HostName, chain, key};
-use crate::{Secret, finding::Finding};
+use crate::{Secret, digest::Digest, finding::Finding};
 
 /// Most bytes of a certificate with its chain, as PEM.
 pub const LARGEST_CERTIFICATE: usize = 64 * 1_024;
@@ -23,6 +23,11 @@ pub struct CertificatePair {
 }
 
 impl CertificatePair {
+    /// The digest of the certificate with its chain.
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.certificate.as_bytes())
+    }
+
     /// Checks the pair for `host`, if that is one, adding each broken rule to
     /// `findings`. Answers when it ends, if nothing is broken.
     pub(super) fn check(

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{HostName, LeafLabel};
+use crate::digest::Digest;
 
 /// The TLS of a compute. Certificates and keys are kept apart, sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -17,6 +18,8 @@ pub enum Tls {
     Served {
         /// The name that clients ask for.
         host: HostName,
+        /// Tells one certificate from another: a new one is a change.
+        certificate: Digest,
         /// The certificate is good until then.
         not_after: Timestamp,
         /// Where the certificate came from.

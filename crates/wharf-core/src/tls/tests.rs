@@ -424,6 +424,7 @@ fn requests_that_do_not_add_up() {
 fn disabling_goes_before_renewing_and_that_before_the_others() {
     let served = Tls::Served {
         host: "contosoabc123.local.localhost".parse().expect("a name"),
+        certificate: crate::digest::Digest::of(b"x"),
         not_after: now(),
         source: TlsSource::Label("contoso".parse().expect("a label")),
     };
@@ -450,6 +451,7 @@ fn what_a_get_shows_keeps_what_is_there() {
     let host = "contosoabc123.local.localhost";
     let labelled = Tls::Served {
         host: host.parse().expect("a name"),
+        certificate: crate::digest::Digest::of(b"x"),
         not_after: now(),
         source: TlsSource::Label("contoso".parse().expect("a label")),
     };
@@ -476,6 +478,7 @@ fn what_a_get_shows_keeps_what_is_there() {
     assert!(!check(&renamed, &labelled).1.is_empty());
     let brought = Tls::Served {
         host: HOST.parse().expect("a name"),
+        certificate: crate::digest::Digest::of(b"x"),
         not_after: now(),
         source: TlsSource::Own,
     };

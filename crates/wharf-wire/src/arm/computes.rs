@@ -15,6 +15,7 @@ use wharf_core::{
 };
 
 use super::{
+    compute_tls::{self, SslConfiguration},
     errors::{ErrorBody, ErrorDetail, ErrorEnvelope},
     fields::{Fields, check_kept},
 };
@@ -96,7 +97,7 @@ pub struct AksProperties {
     /// What runs beside the user's services.
     pub system_services: Option<Vec<SystemService>>,
     /// TLS settings.
-    pub ssl_configuration: Option<Map<String, Value>>,
+    pub ssl_configuration: Option<SslConfiguration>,
     /// `PublicIp` or `InternalLoadBalancer`.
     pub load_balancer_type: Option<String>,
     /// Subnet of an internal load balancer.
@@ -207,7 +208,7 @@ impl Compute {
                     cluster_purpose: Some(spec.purpose.as_str().to_owned()),
                     cluster_fqdn: None,
                     system_services: Some(Vec::new()),
-                    ssl_configuration: None,
+                    ssl_configuration: SslConfiguration::new(&spec.tls),
                     load_balancer_type: Some(spec.load_balancer.word().to_owned()),
                     load_balancer_subnet: spec.load_balancer.subnet().map(ToOwned::to_owned),
                     aks_networking_configuration: spec.network.as_ref().map(AksNetwork::from),
@@ -229,8 +230,7 @@ impl Compute {
 }
 
 /// Reads a PUT of a compute. The server's own read-only members are taken and
-/// thrown away, since SDK v1's update sends a whole GET answer back; so are TLS
-/// settings but for their status, since they carry a key.
+/// thrown away, since SDK v1's update sends a whole GET answer back.
 ///
 /// # Errors
 /// Every member with a wrong type, and a type of compute that is not known.
@@ -276,7 +276,7 @@ pub fn parse(document: Value) -> Result<ComputeRequest, Vec<Finding>> {
             dns_service_ip: network.text("dnsServiceIP", findings),
             docker_bridge_cidr: network.text("dockerBridgeCidr", findings),
         },
-        tls_status: tls_status(&mut inner, findings),
+        tls: compute_tls::take(&mut inner, findings),
         is_read_back: from_a_read.contains(&true),
         extra: fold(top, middle, inner),
     };
@@ -302,16 +302,6 @@ fn check_type(properties: &mut Fields, findings: &mut Vec<Finding>) {
         )),
         None => {}
     }
-}
-
-/// `status` of TLS settings; what has none is named by what it asks for.
-fn tls_status(inner: &mut Fields, findings: &mut Vec<Finding>) -> Option<String> {
-    let mut tls = inner.object("sslConfiguration", findings);
-    if tls.is_empty() {
-        return None;
-    }
-    let status = tls.text("status", findings);
-    status.or_else(|| tls.take("renew").map(|_| "renew".to_owned()))
 }
 
 fn fold(top: Fields, middle: Fields, inner: Fields) -> Map<String, Value> {

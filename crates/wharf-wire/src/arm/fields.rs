@@ -104,6 +104,20 @@ impl Fields {
         }
     }
 
+    /// Takes true or false.
+    pub(crate) fn flag(&mut self, name: &str, findings: &mut Vec<Finding>) -> Option<bool> {
+        match self.take(name)? {
+            Value::Bool(flag) => Some(flag),
+            other => self.wrong(name, "true or false", &other, findings),
+        }
+    }
+
+    /// Throws away what is left of a member, however it is spelled.
+    pub(crate) fn drop_all(&mut self, name: &str) {
+        self.members
+            .retain(|key, _| !key.eq_ignore_ascii_case(name));
+    }
+
     /// Takes at most `most` texts by name, as labels are.
     pub(crate) fn texts(
         &mut self,

@@ -5,6 +5,7 @@
 //! command line reads too.
 
 pub mod authorization;
+pub mod compute_tls;
 pub mod computes;
 pub mod credentials;
 pub mod errors;

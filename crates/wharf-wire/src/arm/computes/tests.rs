@@ -43,6 +43,7 @@ fn compute(extra: Map<String, Value>) -> wharf_core::compute::Compute {
             load_balancer: LoadBalancer::Internal {
                 subnet: Some("inner".to_owned()),
             },
+            tls: Default::default(),
             removal: None,
             warnings: Vec::new(),
             extra,
@@ -154,13 +155,11 @@ fn tls_settings_are_seen_but_never_kept() {
         .expect("well formed")
     };
     let enabled = request(json!({"status": "Enabled", "cert": "c", "key": "secret"}));
-    assert_eq!(enabled.tls_status.as_deref(), Some("Enabled"));
+    let tls = enabled.tls.expect("settings");
+    assert_eq!(tls.status.as_deref(), Some("Enabled"));
+    assert_eq!(tls.certificate.as_deref(), Some("c"));
     assert!(enabled.extra.is_empty());
-    assert_eq!(
-        request(json!({"renew": true})).tls_status.as_deref(),
-        Some("renew")
-    );
-    assert_eq!(request(Value::Null).tls_status, None);
+    assert_eq!(request(Value::Null).tls, None);
 }
 
 #[test]
