@@ -75,12 +75,12 @@ pub(crate) async fn ensure(public_host: &str, hosts: &Path, may_edit: bool) -> R
     }
 }
 
-async fn is_known(name: &str) -> bool {
+pub(crate) async fn is_known(name: &str) -> bool {
     !addresses(name).await.is_empty()
 }
 
 /// A loopback address of the host, if it leads nowhere else.
-async fn loopback(host: &str) -> Option<IpAddr> {
+pub(crate) async fn loopback(host: &str) -> Option<IpAddr> {
     let found = addresses(host).await;
     if !found.iter().all(IpAddr::is_loopback) {
         return None;
@@ -98,7 +98,7 @@ async fn addresses(name: &str) -> BTreeSet<IpAddr> {
 }
 
 /// Adds one line in one write, under a lock, unless it is there.
-fn append(hosts: &Path, line: &str) -> io::Result<()> {
+pub(crate) fn append(hosts: &Path, line: &str) -> io::Result<()> {
     let mut file = fs::OpenOptions::new().read(true).append(true).open(hosts)?;
     flock(&file, FlockOperation::LockExclusive)?;
     let mut text = String::new();

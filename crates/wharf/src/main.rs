@@ -18,6 +18,7 @@ mod data_dir;
 mod durable;
 mod error;
 mod keys;
+mod leaf_names;
 #[cfg(test)]
 mod limits_page;
 mod local_cluster;

@@ -27,6 +27,7 @@ use crate::{
     data_dir::LockedDataDir,
     error::StartError,
     keys::Keys,
+    leaf_names,
     local_cluster::{self, LocalScaler},
     ports::Listeners,
     ready, sign_in_files,
@@ -158,6 +159,7 @@ impl Server {
         let app = App::open(settings, bootstrap).await?;
         let administrator = app.administrator().clone();
 
+        let names_of_computes = app.routes();
         let addresses = (address(&listeners.control)?, address(&listeners.scoring)?);
         let router = RouterSettings {
             listener: listeners.scoring,
@@ -181,6 +183,13 @@ impl Server {
         parts.spawn(api.serve(listeners.control, tls, stopping));
         let mut background = JoinSet::new();
         background.spawn(certificate.keep_fresh());
+        background.spawn(leaf_names::follow(
+            names_of_computes,
+            leaf_suffix,
+            host.clone(),
+            Path::new(blob_host::HOSTS),
+            !args.no_hosts_entry,
+        ));
 
         let name =
             blob_host::ensure(&host, Path::new(blob_host::HOSTS), !args.no_hosts_entry).await;
