@@ -16,7 +16,7 @@ READY := $(VENV)/.ready-$(shell cat examples/requirements.txt examples/constrain
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest || echo .cache/tools/bin/cargo-nextest nextest)
 SAY := @printf '\n==> %s\n'
 
-.PHONY: help demo build run check test test-rust test-e2e crash needs nextest wharf-debug
+.PHONY: help demo build run check test test-rust test-e2e crash crash-full disk needs nextest wharf-debug
 
 help: ## List these words
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1@\2/' | column -t -s@
@@ -56,7 +56,17 @@ test-e2e: wharf-debug $(READY) ## Only the tests with the real SDK: flows, comma
 
 crash: wharf-debug $(READY) ## The full kill -9 test: 30 random moments
 	$(SAY) "kill -9 at 30 random moments"
-	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_CRASHES=30 $(VENV)/bin/python -m pytest e2e/crash -s
+	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_CRASHES=30 $(VENV)/bin/python -m pytest e2e/crash/test_kill.py -s
+
+crash-full: wharf-debug $(READY) ## kill -9 at every fault point, and at WHARF_KILLS (50) random moments of eight clients
+	$(SAY) "kill -9 at every fault point, once and twice running"
+	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_FAULT_POINTS=all $(VENV)/bin/python -m pytest e2e/crash/test_fault_points.py -s
+	$(SAY) "kill -9 at random moments of eight clients"
+	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_KILLS=$${WHARF_KILLS:-50} $(VENV)/bin/python -m pytest e2e/crash/test_history.py -s
+
+disk: wharf-debug $(READY) ## Full disks, disks that return errors, read-only directories, too few descriptors
+	$(SAY) "Disks that are full or return errors"
+	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_DISK_PUTS=1000 WHARF_DISK_ERRORS=200 $(VENV)/bin/python -m pytest e2e/crash -k disk -s
 
 wharf-debug: needs
 	$(SAY) "Building the debug binary"

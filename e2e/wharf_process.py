@@ -52,9 +52,18 @@ class WharfProcess:
         self.variables["PATH"] = f"{Path(sys.executable).parent}:{self.variables['PATH']}"
 
     def start(self):
+        if self.try_start():
+            return self
+        raise AssertionError(f"the server did not start:\n{self.log.read_text()[-4000:]}")
+
+    def command(self):
+        return [binary(), "server", "--data-dir", self.data, "--listen", "127.0.0.1:0"]
+
+    def try_start(self):
+        """Whether it got ready; otherwise it has ended or is about to."""
         log = self.log.open("ab")
         self.process = subprocess.Popen(
-            [binary(), "server", "--data-dir", self.data, "--listen", "127.0.0.1:0"],
+            self.command(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -65,8 +74,19 @@ class WharfProcess:
         log.close()
         for line in self.process.stdout:
             if line.startswith("Wharf is ready at "):
-                return self
-        raise AssertionError(f"the server did not start:\n{self.log.read_text()[-4000:]}")
+                return True
+        return False
+
+    def end_replicas(self):
+        """Ends what a stopped server left running."""
+        if self.process and self.process.poll() is None:
+            self.kill()
+        for pid in self.leftovers():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        until(lambda: not self.leftovers(), "nothing is left running", 30)
 
     def kill(self):
         """SIGKILL: nothing is tidied up."""

@@ -11,5 +11,5 @@ pub mod local;
 pub mod provider;
 
 pub use environment::{BuildLimits, BuildPolicy, UvEnvironments, UvSettings};
-pub use local::{LocalBackend, LocalSettings};
+pub use local::{FAULT_POINTS, LocalBackend, LocalSettings};
 pub use provider::LocalProvider;

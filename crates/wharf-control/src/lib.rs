@@ -49,3 +49,4 @@ pub mod token;
 pub use app::{App, AppSettings};
 pub use computes::{MOST_UNHELD_LABELS, TlsAuthority};
 pub use page::{Listed, Page, Written};
+pub use reconcile::FAULT_POINTS;

@@ -15,6 +15,7 @@
 //! - what others implement: [`backend`], [`clock`]
 //! - what clusters are made of: [`catalogue`] of [`vm_size`] and
 //!   [`kubernetes_version`]; [`network`], [`limits`]
+//! - where tests end a process: [`fault`]
 
 pub mod access;
 pub mod backend;
@@ -29,6 +30,7 @@ pub mod endpoint;
 pub mod endpoint_request;
 pub mod environment;
 pub mod error;
+pub mod fault;
 pub mod finding;
 pub mod keys;
 pub mod kubeconfig;

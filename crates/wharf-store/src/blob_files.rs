@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 use wharf_core::digest::Digest;
 
-use crate::{BlobStore, StoreError};
+use crate::{BlobStore, StoreError, fault::FaultPoint};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -112,6 +112,7 @@ impl BlobStore {
         blocking("removing blocks", move || {
             files.iter().try_for_each(|file| {
                 remove(&store.block_path(file))?;
+                FaultPoint::BlockRemoved.reach();
                 Ok(())
             })
         })

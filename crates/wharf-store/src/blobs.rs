@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 use uuid::Uuid;
 use wharf_core::{backend::ContentSource, digest::Digest};
 
-use crate::StoreError;
+use crate::{StoreError, fault::FaultPoint};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -150,6 +150,7 @@ impl BlobStore {
             .prefix("upload-")
             .tempfile_in(&folder)
             .map_err(|error| StoreError::io(format!("writing in {}", folder.display()), &error))?;
+        FaultPoint::BlobBegun.reach();
         let (file, path) = made.into_parts();
         Ok(BlobWriter {
             store: self.clone(),
@@ -282,12 +283,16 @@ impl BlobWriter {
         let what = |error: &io::Error| StoreError::io("finishing an upload", error);
         self.file.flush().await.map_err(|error| what(&error))?;
         self.file.sync_all().await.map_err(|error| what(&error))?;
+        FaultPoint::BlobSynced.reach();
         let (path, store) = (self.path, self.store);
         let published = tokio::task::spawn_blocking(move || {
             let names = store.lock();
             path.persist(&target).map_err(|error| error.error)?;
             drop(names);
-            fs::File::open(target.parent().unwrap_or(Path::new(".")))?.sync_all()
+            FaultPoint::BlobRenamed.reach();
+            fs::File::open(target.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+            FaultPoint::BlobPublished.reach();
+            Ok(())
         });
         let published = published.await;
         published

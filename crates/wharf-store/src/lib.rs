@@ -11,6 +11,7 @@
 //! - one file per noun, each with its reads ([`Session`]) and writes ([`Txn`])
 //! - [`blobs`]: bytes by their digest, and bytes of [`blocks`]; [`operation_logs`]: lines by operation
 //! - [`check`]: whether all of it still holds
+//! - [`fault`]: where tests end the process
 //! - [`seal`]: fields that must not be readable in the file
 
 pub mod artifacts;
@@ -24,6 +25,7 @@ pub mod computes;
 pub mod endpoint_terms;
 pub mod endpoints;
 pub mod error;
+mod fault;
 pub mod managed_clusters;
 pub mod meta;
 pub mod models;
@@ -45,6 +47,7 @@ mod writer_tests;
 pub use blobs::{BlobStore, BlobWriter, StoredBlob, StoredBlock};
 pub use compute_tls::StoredLabel;
 pub use error::StoreError;
+pub use fault::FAULT_POINTS;
 pub use operation_logs::OperationLogs;
 pub use seal::SealKey;
 pub use session::{Session, Txn};

@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use wharf_core::operation::OperationId;
 
-use crate::StoreError;
+use crate::{StoreError, fault::FaultPoint};
 
 /// Longest line kept, in bytes.
 const LONGEST_LINE: usize = 4_096;
@@ -62,7 +62,9 @@ impl OperationLogs {
         }
         let text = text[..end].trim_end().replace(['\r', '\n'], " ");
         // One write, so that lines of several writers stay whole.
-        file.write_all(format!("{}\t{text}\n", now.as_microsecond()).as_bytes())
+        file.write_all(format!("{}\t{text}\n", now.as_microsecond()).as_bytes())?;
+        FaultPoint::LogAppended.reach();
+        Ok(())
     }
 
     /// At most `most` lines after the first `skip`. No log yet: no lines.

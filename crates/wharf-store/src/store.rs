@@ -182,7 +182,12 @@ pub(crate) fn opening(file: &Path, error: sqlx::Error) -> StoreError {
             file: file.to_owned(),
             why: error.to_string(),
         },
-        _ => StoreError::from(error),
+        _ => match StoreError::from(error) {
+            StoreError::Database(why) => {
+                StoreError::Database(format!("opening {}: {why}", file.display()))
+            }
+            other => other,
+        },
     }
 }
 

@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{StoreError, session::Txn, version::Version};
+use crate::{StoreError, fault::FaultPoint, session::Txn, version::Version};
 
 /// Most jobs in one commit, so that the first of them does not wait for ever.
 const GROUP: usize = 64;
@@ -125,10 +125,12 @@ impl Writer {
             jobs.for_each(|job| job.0.refuse(error.clone()));
             return if passes { Ok(()) } else { Err(error) };
         }
+        FaultPoint::WriterBegun.reach();
         let mut done = Vec::with_capacity(GROUP);
         let mut whole = Ok(());
         for job in jobs.by_ref() {
             whole = self.one(job, &mut done).await;
+            FaultPoint::WriterJobDone.reach();
             if whole.is_err() {
                 break;
             }
@@ -142,7 +144,9 @@ impl Writer {
             }
             Ok(()) => {
                 self.version.commit_begins();
+                FaultPoint::WriterCommitting.reach();
                 let ended = self.commit().await;
+                FaultPoint::WriterCommitted.reach();
                 self.version.commit_ended();
                 // Also after an error: what reached the file is then unknown.
                 self.committed.send_modify(|count| *count += 1);

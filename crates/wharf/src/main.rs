@@ -17,6 +17,8 @@ mod config;
 mod data_dir;
 mod durable;
 mod error;
+#[cfg(debug_assertions)]
+mod fault_plan;
 mod keys;
 mod leaf_names;
 #[cfg(test)]
@@ -96,6 +98,10 @@ fn main() -> ExitCode {
 
 fn serve(args: &ServerArgs) -> Result<(), StartError> {
     telemetry::start(&args.log, args.log_format)?;
+    #[cfg(debug_assertions)]
+    if fault_plan::install()? {
+        return Ok(());
+    }
     // The first of several to install one wins, and all are the same.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()

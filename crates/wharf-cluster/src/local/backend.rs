@@ -26,6 +26,7 @@ use wharf_core::{
 
 use super::{
     adoption,
+    fault::FaultPoint,
     files::{Scale, WorkloadFolder, discard, write_json},
     logs, marker, preflight, process, sockets,
     stage::make_app,
@@ -307,7 +308,9 @@ fn make_folder(
 ) -> Result<(), BackendError> {
     let failed = |error: io::Error| unavailable(&folder.path().display(), &error);
     fs::create_dir_all(folder.path()).map_err(failed)?;
+    FaultPoint::WorkloadFolderMade.reach();
     stored::write_workload(&folder.workload(), workload).map_err(failed)?;
+    FaultPoint::WorkloadWritten.reach();
     write_json(&folder.scale(), &Scale { wanted }).map_err(failed)?;
     make_app(
         &shared.root,

@@ -10,6 +10,8 @@ use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use wharf_core::deployment::WorkloadKey;
 
+use super::fault::FaultPoint;
+
 /// The folder of one workload.
 #[derive(Debug, Clone)]
 pub(super) struct WorkloadFolder(PathBuf);
@@ -194,6 +196,11 @@ pub(super) fn discard(root: &Path, path: &Path) -> io::Result<()> {
     match fs::rename(path, &trash) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
-        Ok(()) => fs::remove_dir_all(&trash),
+        Ok(()) => {
+            FaultPoint::WorkloadTrashed.reach();
+            fs::remove_dir_all(&trash)?;
+            FaultPoint::WorkloadGone.reach();
+            Ok(())
+        }
     }
 }

@@ -12,6 +12,7 @@
 //! - [`process`], [`probe`], [`config`], [`logs`]: its process, its health, what it
 //!   is told, what it said
 //! - [`stage`], [`archive`]: the application folder
+//! - [`fault`]: where tests end the process
 //! - [`marker`], [`files`], [`stored`]: who owns the cluster; what lies where and in
 //!   which form
 
@@ -19,6 +20,7 @@ mod adoption;
 mod archive;
 mod backend;
 mod config;
+mod fault;
 mod files;
 mod logs;
 mod marker;
@@ -37,6 +39,7 @@ pub use self::{
         ArchiveError, ArchiveSummary, LONGEST_PATH, MOST_BYTES, MOST_ENTRIES, check_archive,
     },
     backend::{LocalBackend, LocalSettings},
+    fault::FAULT_POINTS,
 };
 pub(crate) use self::{
     marker::cluster_folder,

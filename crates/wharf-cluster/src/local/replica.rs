@@ -17,6 +17,7 @@ use wharf_core::{backend::ReplicaPhase, deployment::Liveness};
 
 use super::{
     config::{leaving_time, replica_config},
+    fault::FaultPoint,
     files::{ReplicaFolder, ScorerPhase, ScorerState, read_json, remove_file, write_json},
     probe,
     process::Process,
@@ -138,6 +139,7 @@ impl Replica {
         let (folder, socket) = (&self.workload.folder, &self.socket);
         let config = replica_config(&workload, folder, &self.folder, &self.id, socket);
         write_json(&self.folder.config(), &config)?;
+        FaultPoint::ReplicaConfigured.reach();
         let process = Process::spawn(
             &shared.program,
             &self.folder.config(),
@@ -146,11 +148,13 @@ impl Replica {
             &self.output()?,
             &shared.strays,
         )?;
+        FaultPoint::ReplicaSpawned.reach();
         let record = process.record(&shared.boot, self.restarts);
         if let Err(error) = write_json(&self.folder.process(), &record) {
             // The next server would find it by its command line all the same.
             tracing::warn!(replica = %self.id, %error, "the process is not written down");
         }
+        FaultPoint::ReplicaWrittenDown.reach();
         tracing::info!(replica = %self.id, pid = process.pid(), "replica started");
         self.note_process(&process);
         Ok(process)

@@ -22,6 +22,7 @@ use wharf_core::{
 
 use super::{
     archive::{ArchiveError, unpack_archive},
+    fault::FaultPoint,
     files::{Staged, WorkloadFolder, create_file, discard, write_json},
 };
 
@@ -65,7 +66,9 @@ pub(super) fn make_app(
     discard(root, &folder.app()).map_err(failed)?;
     let boot = boot.to_owned();
     write_json(&folder.staged(), &Staged { boot }).map_err(failed)?;
-    fs::rename(fresh.keep(), folder.app()).map_err(failed)
+    fs::rename(fresh.keep(), folder.app()).map_err(failed)?;
+    FaultPoint::WorkloadAppMoved.reach();
+    Ok(())
 }
 
 /// Fills the empty folder `target`. After an error the caller throws it away.

@@ -1,44 +1,36 @@
-//! Where a test can stop a reconciler, as a kill would. In a build without tests
-//! a fault point is nothing.
+//! Where a test can stop a reconciler, as a kill would, or end its process. In a
+//! release build a fault point is nothing.
 
 use super::StepError;
 
-macro_rules! fault_points {
-    ($($point:ident),* $(,)?) => {
-        /// The points: one after each thing that a reconciler does.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        pub(crate) enum FaultPoint { $($point),* }
-
-        #[cfg(test)]
-        impl FaultPoint {
-            /// Every point, for the check that each is hit.
-            pub(crate) const ALL: &[Self] = &[$(Self::$point),*];
-        }
-    };
+wharf_core::fault_points! {
+    /// The points: one after each thing that a reconciler does.
+    pub(crate) enum FaultPoint {
+        ComputeAttachBegun,
+        ComputeClusterMade,
+        ComputeAttached,
+        ComputeSettled,
+        ComputeRemoveBegun,
+        ComputeDetached,
+        ComputeClusterDeleted,
+        ComputeForgotten,
+        EndpointBegun,
+        EndpointEnvironmentBuilt,
+        EndpointEnsured,
+        EndpointWaiting,
+        EndpointServingWritten,
+        EndpointRouted,
+        EndpointReachedWritten,
+        EndpointOldRevisionRemoved,
+        EndpointFailureWritten,
+        EndpointUnrouted,
+        EndpointRevisionRemoved,
+        EndpointForgotten,
+    }
 }
 
-fault_points! {
-    ComputeAttachBegun,
-    ComputeClusterMade,
-    ComputeAttached,
-    ComputeSettled,
-    ComputeRemoveBegun,
-    ComputeDetached,
-    ComputeClusterDeleted,
-    ComputeForgotten,
-    EndpointBegun,
-    EndpointEnvironmentBuilt,
-    EndpointEnsured,
-    EndpointWaiting,
-    EndpointServingWritten,
-    EndpointRouted,
-    EndpointReachedWritten,
-    EndpointOldRevisionRemoved,
-    EndpointFailureWritten,
-    EndpointUnrouted,
-    EndpointRevisionRemoved,
-    EndpointForgotten,
-}
+/// The names of the points, for a test that has to hit each.
+pub const FAULT_POINTS: &[&str] = FaultPoint::NAMES;
 
 /// What a test has planned for one App.
 #[derive(Default)]
@@ -50,13 +42,11 @@ pub(crate) struct Faults {
 impl Faults {
     /// Passes `point`, or stops there when the test planned so.
     pub(crate) fn pass(&self, point: FaultPoint) -> Result<(), StepError> {
+        point.reach();
         #[cfg(any(test, feature = "testing"))]
         return self.plan.pass(point);
         #[cfg(not(any(test, feature = "testing")))]
-        {
-            let _ = point;
-            Ok(())
-        }
+        Ok(())
     }
 }
 

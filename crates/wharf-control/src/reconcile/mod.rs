@@ -33,6 +33,7 @@ use tokio::sync::{broadcast::error::RecvError, watch};
 use wharf_core::Error;
 
 pub(crate) use background::Background;
+pub use fault::FAULT_POINTS;
 pub(crate) use fault::{FaultPoint, Faults};
 pub(crate) use patience::Patience;
 pub(crate) use progress::Progress;
