@@ -7,7 +7,7 @@ import pytest
 from azureml.core import Environment, Model
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.core.webservice import Webservice
-from azureml.exceptions import WebserviceException
+from azureml.exceptions import ComputeTargetException, WebserviceException
 from services import (
     BROKEN,
     ECHO,
@@ -206,7 +206,7 @@ def test_a_service_moves_to_another_compute_without_a_gap(workspace, service, se
     assert service.state == "Migrated"
     with pytest.raises(WebserviceException, match="nowhere"):
         service.update(is_migration=True, compute_target="nowhere")
-    with pytest.raises(WebserviceException, match="services still run on it"):
+    with pytest.raises(ComputeTargetException, match="services still run on it"):
         other.delete()
 
 

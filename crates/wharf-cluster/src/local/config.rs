@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use wharf_core::{backend::Workload, deployment::Template};
 
 use super::{
+    allotment::{gpus_here, variables},
     files::{ReplicaFolder, WorkloadFolder},
     stage::{MODELS, entry_script, variable},
 };
@@ -75,9 +76,13 @@ pub(super) fn replica_config(
     folder: &WorkloadFolder,
     replica: &ReplicaFolder,
     id: &str,
+    index: u32,
     socket: &Path,
 ) -> ReplicaConfig {
     let template = &workload.template;
+    let workers = template.concurrency.max(1);
+    let mut variables = variables(&template.resources, workers, index, gpus_here());
+    variables.extend(template.environment.variables.clone());
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let models = folder.app().join(MODELS);
     // One model: its version folder; several or none: the folder of all.
@@ -98,10 +103,10 @@ pub(super) fn replica_config(
         built_in_script: template.built_in.map(|script| script.name().to_owned()),
         source_directory: variable(template, "AZUREML_SOURCE_DIRECTORY").cloned(),
         python: text(&workload.python),
-        workers: template.concurrency.max(1),
+        workers,
         scoring_timeout_ms: milliseconds(template.scoring_timeout),
         drain_ms: milliseconds(drain(template)),
-        environment_variables: template.environment.variables.clone(),
+        environment_variables: variables,
         log_file: text(&replica.log()),
         log_max_bytes: LOG_BYTES,
         log_keep: LOGS_KEPT,
@@ -111,7 +116,7 @@ pub(super) fn replica_config(
         address_space_bytes: template
             .resources
             .memory_limit_gb
-            .map(|limit_gb| address_space(limit_gb, template.concurrency.max(1))),
+            .map(|limit_gb| address_space(limit_gb, workers)),
     }
 }
 

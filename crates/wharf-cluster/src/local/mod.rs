@@ -10,13 +10,14 @@
 //! - [`replica`]: the life of one replica, from start to restart to end
 //! - [`strays`]: what a replica left behind
 //! - [`process`], [`probe`], [`config`], [`logs`]: its process, its health, what it
-//!   is told, what it said
+//!   is told, what it said; [`allotment`]: what it is told to take of the machine
 //! - [`stage`], [`archive`]: the application folder
 //! - [`fault`]: where tests end the process
 //! - [`marker`], [`files`], [`stored`]: who owns the cluster; what lies where and in
 //!   which form
 
 mod adoption;
+mod allotment;
 mod archive;
 mod backend;
 mod config;

@@ -137,7 +137,8 @@ impl Replica {
         let shared = &self.workload.shared;
         let workload = self.workload.workload();
         let (folder, socket) = (&self.workload.folder, &self.socket);
-        let config = replica_config(&workload, folder, &self.folder, &self.id, socket);
+        let (id, index) = (&self.id, self.index);
+        let config = replica_config(&workload, folder, &self.folder, id, index, socket);
         write_json(&self.folder.config(), &config)?;
         FaultPoint::ReplicaConfigured.reach();
         let process = Process::spawn(
