@@ -7,7 +7,8 @@ use http::{HeaderMap, Uri, request::Parts};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use wharf_control::App;
-use wharf_core::workspace::WorkspacePath;
+use wharf_core::{Error, workspace::WorkspacePath};
+use wharf_wire::arm::deployments;
 
 use crate::{
     body::RequestBody, json, query::Pairs, refusal::Refusal, settings::ApiSettings, tree::Captures,
@@ -86,6 +87,18 @@ impl Call {
     pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Refusal> {
         let bytes = self.bytes().await?;
         json::parse(&bytes, self.settings.limits.json_depth)
+    }
+
+    /// The body as `az deployment group` sends it, which is almost JSON.
+    ///
+    /// # Errors
+    /// As [`Call::json`].
+    pub(crate) async fn lenient(&mut self) -> Result<Value, Refusal> {
+        let bytes = self.bytes().await?;
+        let text =
+            std::str::from_utf8(&bytes).map_err(|_| Refusal::field("body", "is not UTF-8"))?;
+        let depth = self.settings.limits.json_depth;
+        deployments::parse_body(text, depth).map_err(|finding| Error::Invalid(vec![finding]).into())
     }
 
     /// The body as the JSON of one resource, which is smaller than a body may be:

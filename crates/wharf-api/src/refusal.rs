@@ -140,6 +140,7 @@ fn not_found_code(kind: Kind) -> &'static str {
     match kind {
         Kind::Subscription => "SubscriptionNotFound",
         Kind::ResourceGroup => "ResourceGroupNotFound",
+        Kind::TemplateDeployment => "DeploymentNotFound",
         Kind::Workspace | Kind::Compute | Kind::ManagedCluster => "ResourceNotFound",
         _ => "NotFound",
     }

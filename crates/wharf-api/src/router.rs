@@ -130,8 +130,8 @@ pub fn routes() -> &'static [Route] {
 #[rustfmt::skip]
 static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
     use arm::{
-        authorization, computes, kubernetes_versions, managed_clusters, operations, providers, resource_groups,
-        resources, subscriptions, workspaces,
+        authorization, computes, deployments, kubernetes_versions, managed_clusters, operations,
+        providers, resource_groups, resources, subscriptions, workspace_actions, workspaces,
     };
     use auth::{authority, identity};
 
@@ -157,10 +157,33 @@ static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
         route!(GET subscription!("/resourceGroups"), Arm, Token resource_groups::list),
         route!(GET group!(""), Arm, Token resource_groups::get),
         route!(HEAD group!(""), Arm, Token resource_groups::exists),
+        route!(PUT group!(""), Arm, Token resource_groups::put),
+        route!(GET group!("/resources"), Arm, Token resources::list_in_group),
+
+        route!(GET subscription!("/providers/Microsoft.Resources/deployments"), Arm, Token deployments::list),
+        route!(GET group!("/providers/Microsoft.Resources/deployments"), Arm, Token deployments::list_in_group),
+        route!(GET group!("/providers/Microsoft.Resources/deployments/{deployment}"), Arm, Token deployments::get),
+        route!(HEAD group!("/providers/Microsoft.Resources/deployments/{deployment}"), Arm, Token deployments::exists),
+        route!(PUT group!("/providers/Microsoft.Resources/deployments/{deployment}"), Arm, Token deployments::put),
+        route!(DELETE group!("/providers/Microsoft.Resources/deployments/{deployment}"), Arm, Token deployments::delete),
+        route!(POST group!("/providers/Microsoft.Resources/deployments/{deployment}/validate"), Arm, Token deployments::validate),
+        route!(GET group!("/providers/Microsoft.Resources/deployments/{deployment}/operationStatuses/{operation}"), Arm, Token deployments::operation_status),
+        route!(GET group!("/deployments/{deployment}/operations"), Arm, Token deployments::operations),
 
         route!(GET subscription!("/providers/Microsoft.MachineLearningServices/workspaces"), Arm, Token workspaces::list),
         route!(GET group!("/providers/Microsoft.MachineLearningServices/workspaces"), Arm, Token workspaces::list_in_group),
         route!(GET workspace!(""), Arm, Token workspaces::get),
+        route!(PUT workspace!(""), Arm, Token workspaces::put),
+        route!(PATCH workspace!(""), Arm, Token workspaces::update),
+        route!(DELETE workspace!(""), Arm, Token workspaces::delete),
+        route!(POST workspace!("/resynckeys"), Arm, Token workspace_actions::resync_keys),
+        route!(POST workspace!("/listKeys"), Arm, Token workspace_actions::list_keys),
+        route!(POST workspace!("/diagnose"), Arm, Token workspace_actions::diagnose),
+        route!(GET workspace!("/connections"), Arm, Token workspace_actions::connections),
+        route!(GET workspace!("/connections/{connection}"), Arm, Token workspace_actions::connection),
+        route!(PUT workspace!("/connections/{connection}"), Arm, Token workspace_actions::put_connection),
+        route!(DELETE workspace!("/connections/{connection}"), Arm, Token workspace_actions::delete_connection),
+        route!(DELETE workspace!("/privateEndpointConnections/{connection}"), Arm, Token workspace_actions::delete_connection),
 
         route!(GET workspace!("/computes"), Arm, Token computes::list),
         route!(GET workspace!("/computes/{compute}"), Arm, Token computes::get),
@@ -241,6 +264,16 @@ impl Router {
     }
 }
 
+/// First words of ARM's paths.
+const ARM_PREFIXES: [&str; 6] = [
+    "subscriptions",
+    "tenants",
+    "metadata",
+    "providers",
+    "rp/workspaces",
+    "locations",
+];
+
 /// The surface of a path that no route has, so that the client can read the error.
 pub(crate) fn surface_of(path: &str, is_blob: bool) -> Surface {
     let starts = |word: &str| {
@@ -252,9 +285,11 @@ pub(crate) fn surface_of(path: &str, is_blob: bool) -> Surface {
         Surface::Blob
     } else if starts("adfs") || starts("msi") {
         Surface::SignIn
-    } else if v1::PREFIXES.iter().any(|word| starts(word)) {
-        Surface::V1
-    } else {
+    } else if path.is_empty() || path == "/" || ARM_PREFIXES.iter().any(|word| starts(word)) {
         Surface::Arm
+    } else {
+        // Every other service of a workspace has a first word of its own, and clients
+        // of all of them read this shape.
+        Surface::V1
     }
 }

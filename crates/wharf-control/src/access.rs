@@ -38,20 +38,56 @@ impl App {
             stale_key: false,
         };
         let client_id: Uuid = client_id.parse().map_err(|_| refused())?;
+        let issued = self.issue_to(&client_id, secret, audience).await?;
+        issued.ok_or_else(refused)
+    }
+
+    /// Signs in with a principal's name, or its client id, and its secret: what OAuth's
+    /// password grant sends.
+    ///
+    /// # Errors
+    /// As [`App::sign_in_client`].
+    pub async fn sign_in_name(
+        &self,
+        name: &str,
+        secret: &Secret,
+        audience: &str,
+    ) -> Result<IssuedToken> {
+        let refused = || Error::Unauthenticated {
+            why: "the user name or the password is wrong; they are the name of a principal, or \
+                  its client id, and its secret"
+                .to_owned(),
+            stale_key: false,
+        };
+        let known = self.store().read().await?.principal_by_name(name).await?;
+        let client_id = match known {
+            Some(principal) => principal.client_id,
+            None => name.parse().map_err(|_| refused())?,
+        };
+        let issued = self.issue_to(&client_id, secret, audience).await?;
+        issued.ok_or_else(refused)
+    }
+
+    /// A token for whoever knows the secret; `None` when it or the client is wrong.
+    async fn issue_to(
+        &self,
+        client_id: &Uuid,
+        secret: &Secret,
+        audience: &str,
+    ) -> Result<Option<IssuedToken>> {
         let mut session = self.store().read().await?;
-        let (principal, hash) = session
-            .principal_by_client(&client_id)
-            .await?
-            .ok_or_else(refused)?;
+        let Some((principal, hash)) = session.principal_by_client(client_id).await? else {
+            return Ok(None);
+        };
         if !is_secret(secret, &hash) {
-            return Err(refused());
+            return Ok(None);
         }
         let (token, expires_at) = self.inner.tokens.issue(&principal, audience, self.now())?;
-        Ok(IssuedToken {
+        Ok(Some(IssuedToken {
             token,
             expires_in: self.inner.tokens.lifetime(),
             expires_at,
-        })
+        }))
     }
 
     /// Gives a token to whoever knows the administrator's secret, without a client

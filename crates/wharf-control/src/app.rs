@@ -126,7 +126,7 @@ impl App {
         );
         let access = Access::load(&settings.store).await?;
         let issuer = settings.scoring_key.public().clone();
-        let routes = Routes::load(&settings.store, issuer).await?;
+        let routes = Routes::load(&settings.store, issuer, administrator.first_workspace).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 clock: settings.clock,

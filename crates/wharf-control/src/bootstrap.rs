@@ -64,6 +64,10 @@ pub struct Administrator {
     pub client_id: Uuid,
     /// Its object id.
     pub principal: Uuid,
+    /// The workspace that the first start made: its scoring paths have no prefix. One
+    /// that is made in its place later is another.
+    #[serde(default)]
+    pub first_workspace: Option<Uuid>,
 }
 
 /// What is kept of a client secret.
@@ -103,11 +107,24 @@ impl Bootstrap {
         cluster: ManagedClusterSpec,
     ) -> Result<Administrator> {
         let known = txn.meta_get(META_KEY).await?;
-        let administrator = match known {
+        let mut administrator: Administrator = match known {
             Some(json) => serde_json::from_slice(&json)
                 .map_err(|error| Error::internal(format!("stored administrator: {error}")))?,
             None => self.first_start(txn, now, cluster).await?,
         };
+        if administrator.first_workspace.is_none() {
+            // A data directory of before it was kept.
+            let found = txn
+                .workspace_get(
+                    &administrator.subscription,
+                    &administrator.resource_group,
+                    &administrator.workspace,
+                )
+                .await?;
+            administrator.first_workspace = found.map(|workspace| workspace.id);
+            let json = serde_json::to_vec(&administrator).map_err(Error::internal)?;
+            txn.meta_put(META_KEY, &json).await?;
+        }
         let principal = Principal {
             id: administrator.principal,
             client_id: administrator.client_id,
@@ -141,6 +158,7 @@ impl Bootstrap {
             workspace: self.workspace.clone(),
             client_id: Uuid::new_v4(),
             principal: Uuid::new_v4(),
+            first_workspace: Some(Uuid::new_v4()),
         };
         txn.subscription_insert(&Subscription {
             id: administrator.subscription,
@@ -152,10 +170,11 @@ impl Bootstrap {
             subscription: administrator.subscription,
             name: self.resource_group.clone(),
             location: self.location.clone(),
+            tags: Default::default(),
         })
         .await?;
         txn.workspace_insert(&Workspace {
-            id: Uuid::new_v4(),
+            id: administrator.first_workspace.unwrap_or_default(),
             subscription: administrator.subscription,
             group: self.resource_group.clone(),
             name: self
@@ -165,6 +184,8 @@ impl Bootstrap {
             location: self.location.clone(),
             friendly_name: self.workspace.clone(),
             description: String::new(),
+            tags: Default::default(),
+            kept: Default::default(),
             created_at: now,
         })
         .await?;

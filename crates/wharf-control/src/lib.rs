@@ -14,7 +14,8 @@
 //! - [`app`]: what everything hangs on; [`bootstrap`]: what a first start makes
 //! - [`cache`]: reads that need not be repeated
 //! - who asks: [`access`], [`token`], [`principals`]; where: [`places`]
-//! - the nouns: [`computes`], [`credentials`], [`managed_clusters`], [`operations`],
+//! - the nouns: [`workspaces`], [`template_deployments`], [`computes`], [`credentials`],
+//!   [`managed_clusters`], [`operations`],
 //!   [`artifacts`], [`blobs`], [`models`], [`endpoints`]
 //! - [`sweep`]: bytes that nothing names any more
 //! - `testing` (feature): a whole App over fakes
@@ -40,11 +41,13 @@ pub mod reconcile;
 pub mod routes;
 pub mod sas;
 mod sweep;
+pub mod template_deployments;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
 mod tests;
 pub mod token;
+pub mod workspaces;
 
 pub use app::{App, AppSettings};
 pub use computes::{MOST_UNHELD_LABELS, TlsAuthority};

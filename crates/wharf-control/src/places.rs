@@ -151,23 +151,4 @@ impl App {
         let found = self.store().read().await?.workspace_by_id(&id).await?;
         found.ok_or_else(|| Error::not_found(Kind::Workspace, id.to_string()))
     }
-
-    /// The workspaces of a subscription, or of one of its groups, that the caller may
-    /// read.
-    ///
-    /// # Errors
-    /// [`wharf_core::Error::NotFound`].
-    pub async fn workspace_list(
-        &self,
-        caller: &Caller,
-        subscription: &str,
-        group: Option<&str>,
-    ) -> Result<Vec<Workspace>> {
-        let mut session = self.store().read().await?;
-        let scope = Scope::find(&mut session, subscription, group).await?;
-        let mut workspaces = session.workspace_list(&scope.subscription).await?;
-        workspaces
-            .retain(|workspace| scope.has(&workspace.group) && caller.may_read(&workspace.scope()));
-        Ok(workspaces)
-    }
 }

@@ -329,7 +329,7 @@ impl App {
     }
 
     /// Writes, and then reads anew who may what, before anybody is answered.
-    async fn write_access<T, F>(&self, work: F) -> Result<T>
+    pub(crate) async fn write_access<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(

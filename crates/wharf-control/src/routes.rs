@@ -28,6 +28,8 @@ pub(crate) struct Routes {
     issuer: TokenIssuer,
     /// By compute, what is in the table.
     served: RwLock<HashMap<Uuid, Served>>,
+    /// The workspace whose scoring paths have no prefix.
+    first: Option<Uuid>,
 }
 
 type Served = (HostName, Arc<CertificatePair>);
@@ -42,8 +44,18 @@ fn by_name(served: &HashMap<Uuid, Served>) -> Arc<HashMap<HostName, Arc<Certific
     )
 }
 
+/// The workspace as scoring paths name it: not at all, when it is the first.
+pub(crate) fn workspace_of(endpoint: &Endpoint, first: Option<Uuid>) -> Option<Uuid> {
+    (Some(endpoint.workspace) != first).then_some(endpoint.workspace)
+}
+
 /// The route of an endpoint; `None` once it is to go.
-fn route(endpoint: &Endpoint, keys: &EndpointKeys, issuer: &TokenIssuer) -> Option<Route> {
+fn route(
+    endpoint: &Endpoint,
+    keys: &EndpointKeys,
+    issuer: &TokenIssuer,
+    first: Option<Uuid>,
+) -> Option<Route> {
     if endpoint.spec.is_absent {
         return None;
     }
@@ -67,6 +79,7 @@ fn route(endpoint: &Endpoint, keys: &EndpointKeys, issuer: &TokenIssuer) -> Opti
         .filter_map(|status| status.serving.clone())
         .collect();
     Some(Route {
+        workspace: workspace_of(endpoint, first),
         endpoint: endpoint.name.to_string(),
         authentication,
         targets,
@@ -75,7 +88,11 @@ fn route(endpoint: &Endpoint, keys: &EndpointKeys, issuer: &TokenIssuer) -> Opti
 
 impl Routes {
     /// The table of all endpoints that are stored.
-    pub(crate) async fn load(store: &Store, issuer: TokenIssuer) -> Result<Self> {
+    pub(crate) async fn load(
+        store: &Store,
+        issuer: TokenIssuer,
+        first: Option<Uuid>,
+    ) -> Result<Self> {
         let mut table = RouteTable::default();
         let mut session = store.read().await?;
         for id in session.endpoint_ids().await? {
@@ -85,8 +102,9 @@ impl Routes {
             ) else {
                 continue;
             };
-            if let Some(route) = route(&endpoint, &keys, &issuer) {
-                table.routes.insert(route.endpoint.clone(), Arc::new(route));
+            if let Some(route) = route(&endpoint, &keys, &issuer, first) {
+                let key = Route::key(route.workspace, &route.endpoint);
+                table.routes.insert(key, Arc::new(route));
             }
         }
         let mut served = HashMap::new();
@@ -101,6 +119,7 @@ impl Routes {
             refreshing: Mutex::new(()),
             issuer,
             served: RwLock::new(served),
+            first,
         })
     }
 
@@ -116,9 +135,10 @@ impl Routes {
             return Ok(());
         };
         if let Some(keys) = session.endpoint_keys(id).await? {
+            let workspace = workspace_of(&endpoint, self.first);
             self.publish(
-                endpoint.name.as_str(),
-                route(&endpoint, &keys, &self.issuer),
+                &Route::key(workspace, endpoint.name.as_str()),
+                route(&endpoint, &keys, &self.issuer, self.first),
             );
         }
         Ok(())
@@ -163,15 +183,15 @@ impl Routes {
         served.get(compute).map(|(host, _)| host.clone())
     }
 
-    fn publish(&self, name: &str, route: Option<Route>) {
+    fn publish(&self, key: &str, route: Option<Route>) {
         self.table.send_if_modified(|table| {
-            if table.routes.get(name).map(Arc::as_ref) == route.as_ref() {
+            if table.routes.get(key).map(Arc::as_ref) == route.as_ref() {
                 return false;
             }
             let mut routes = table.routes.clone();
             match route {
-                Some(route) => routes.insert(name.to_owned(), Arc::new(route)),
-                None => routes.remove(name),
+                Some(route) => routes.insert(key.to_owned(), Arc::new(route)),
+                None => routes.remove(key),
             };
             *table = Arc::new(RouteTable {
                 routes,

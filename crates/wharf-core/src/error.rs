@@ -37,6 +37,8 @@ pub enum Kind {
     Principal,
     /// A role that somebody has somewhere.
     RoleAssignment,
+    /// A document of several resources that was put into a group at once.
+    TemplateDeployment,
     /// A route that the server does not have.
     Route,
 }
@@ -57,6 +59,7 @@ impl fmt::Display for Kind {
             Self::Operation => "operation",
             Self::Principal => "principal",
             Self::RoleAssignment => "role assignment",
+            Self::TemplateDeployment => "template deployment",
             Self::Route => "route",
         })
     }

@@ -6,7 +6,7 @@
 //! - names and ids: [`name`], [`resource_id`], [`digest`], [`secret`]
 //! - desired state and its end: [`resource`], [`operation`], [`error`]
 //! - what a refusal says: [`finding`], [`quote`]
-//! - the nouns: [`workspace`], [`managed_cluster`], [`compute`], [`model`],
+//! - the nouns: [`workspace`], [`template_deployment`], [`managed_cluster`], [`compute`], [`model`],
 //!   [`environment`], [`endpoint`], [`endpoint_request`], [`deployment`],
 //!   [`built_in_script`], [`kubeconfig`]
 //! - what fits where: [`capacity`]; who may do what: [`access`]
@@ -48,6 +48,7 @@ pub mod room;
 pub mod route;
 pub mod scaling;
 pub mod secret;
+pub mod template_deployment;
 pub mod tls;
 pub mod token;
 pub mod vm_size;

@@ -7,6 +7,8 @@ pub const LONGEST_NAME: usize = 255;
 /// Most characters of a reference that Wharf only keeps: an image, an interpreter,
 /// sample data, a file that is to be run.
 pub const LONGEST_REFERENCE: usize = 1_024;
+/// Most characters of the description of a workspace.
+pub const LONGEST_DESCRIPTION: usize = 4_096;
 /// Most characters of a location.
 pub const LONGEST_LOCATION: usize = 128;
 /// Most tags or properties of a model or a service.

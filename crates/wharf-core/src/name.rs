@@ -204,6 +204,19 @@ name! {
 }
 
 name! {
+    /// A template deployment's name: 1–64 of letters, digits, `_ - . ( )`, as ARM
+    /// has it.
+    TemplateDeploymentName,
+    Rules {
+        min: 1, max: 64,
+        allowed: "letters, digits, `_`, `-`, `.`, `(` and `)`",
+        is_allowed: |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '(' | ')'),
+        first: "a letter, a digit, `_`, `-` or `(`", is_first: |c| c != '.',
+        is_last: |c| c != '.',
+    }
+}
+
+name! {
     /// An endpoint's or deployment's name: 3–32 of lower-case letters, digits
     /// and hyphens; first a letter, last not a hyphen (`azureml-core` checks
     /// `^[a-z]([-a-z0-9]*[a-z0-9])?$` and 3–32).

@@ -69,6 +69,8 @@ pub enum TargetKind {
     ManagedCluster,
     /// An endpoint with its deployment.
     Endpoint,
+    /// A template deployment, which no reconciler moves: it ends where it begins.
+    TemplateDeployment,
 }
 
 impl TargetKind {
@@ -78,6 +80,7 @@ impl TargetKind {
             Self::Compute => "compute",
             Self::ManagedCluster => "managed_cluster",
             Self::Endpoint => "endpoint",
+            Self::TemplateDeployment => "template_deployment",
         }
     }
 }

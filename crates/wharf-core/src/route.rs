@@ -1,4 +1,4 @@
-//! What a router reads: routes by endpoint name, replicas by workload.
+//! What a router reads: routes by workspace and endpoint, replicas by workload.
 //!
 //! Locally both travel through `watch` channels as immutable snapshots; a router
 //! needs nothing else, so serving does not need the control plane.
@@ -6,6 +6,7 @@
 use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     deployment::WorkloadKey,
@@ -26,9 +27,17 @@ pub enum RouteAuthentication {
     Tokens(TokenRule),
 }
 
+/// First segment of the scoring paths of all workspaces but the first:
+/// `/workspaces/ID/api/v1/service/NAME/score`.
+pub const OTHER_WORKSPACES: &str = "workspaces";
+
 /// One endpoint, as a router needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
+    /// The endpoint's workspace, in which its name is unique; none for the first, whose
+    /// scoring paths have no prefix.
+    #[serde(default)]
+    pub workspace: Option<Uuid>,
     /// The endpoint's name, which is in the URL.
     pub endpoint: String,
     /// Who may score.
@@ -55,10 +64,28 @@ pub struct RouteTarget {
     pub scaling: Scaling,
 }
 
-/// All routes at one moment, by endpoint name.
+impl Route {
+    /// Its place in a [`RouteTable`].
+    pub fn key(workspace: Option<Uuid>, endpoint: &str) -> String {
+        match workspace {
+            None => endpoint.to_owned(),
+            Some(id) => format!("{id}/{endpoint}"),
+        }
+    }
+
+    /// The path that an endpoint is scored at.
+    pub fn scoring_path(workspace: Option<Uuid>, endpoint: &str) -> String {
+        match workspace {
+            None => format!("/api/v1/service/{endpoint}/score"),
+            Some(id) => format!("/{OTHER_WORKSPACES}/{id}/api/v1/service/{endpoint}/score"),
+        }
+    }
+}
+
+/// All routes at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RouteTable {
-    /// By endpoint name.
+    /// By [`Route::key`].
     pub routes: HashMap<String, Arc<Route>>,
     /// What connections to a compute's own name are served with.
     pub certificates: Arc<HashMap<HostName, Arc<CertificatePair>>>,

@@ -242,6 +242,7 @@ fn main() {
         scaling: Scaling::Fixed(NonZeroU32::MIN),
     };
     let route = Route {
+        workspace: None,
         endpoint: "iris".to_owned(),
         authentication,
         targets: vec![target],

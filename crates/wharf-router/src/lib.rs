@@ -61,7 +61,7 @@ use crate::{
     body::{Budget, Prepared},
     error::Refusal,
     forward::{Failed, Head},
-    lookup::{Action, Place},
+    lookup::{Action, Name, Place},
     respond::{AnswerBody, Ids},
     table::{Current, Entry},
     token::Remembered,
@@ -88,7 +88,7 @@ enum Way<'a> {
     /// An answer of the router's own.
     Here(Response<AnswerBody>),
     /// A replica of the endpoint of that name.
-    Replica(&'a str, Action, Arc<Entry>),
+    Replica(Name<'a>, Action, Arc<Entry>),
 }
 
 /// What all requests share.
@@ -199,7 +199,7 @@ impl Shared {
     /// turned out to be gone before anything was sent to it.
     async fn score(
         &self,
-        name: &str,
+        name: Name<'_>,
         mut entry: Arc<Entry>,
         head: &Head,
         mut prepared: Prepared,
@@ -246,7 +246,7 @@ impl Shared {
         }
     }
 
-    fn find(&self, name: &str) -> Result<Arc<Entry>, Refusal> {
+    fn find(&self, name: Name<'_>) -> Result<Arc<Entry>, Refusal> {
         let snapshot = self.current.load();
         snapshot
             .find(name)

@@ -5,6 +5,9 @@
 
 use http::{HeaderMap, Method, Uri, header, request::Parts};
 
+use uuid::Uuid;
+use wharf_core::route::OTHER_WORKSPACES;
+
 use crate::{error::Refusal, settings::Limits};
 
 /// Longest piece of a wrong name that an answer repeats.
@@ -39,19 +42,35 @@ impl Action {
     }
 }
 
+/// Which endpoint a path names: its name is unique in its workspace alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Name<'a> {
+    /// The workspace; none for the first, whose paths have no prefix.
+    pub(crate) workspace: Option<Uuid>,
+    /// The endpoint.
+    pub(crate) endpoint: &'a str,
+}
+
 /// Where a path leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place<'a> {
     /// The router itself.
     Root,
     /// An endpoint, by name.
-    Endpoint(&'a str, Action),
+    Endpoint(Name<'a>, Action),
 }
 
 /// Finds the place of a path and checks the method.
 pub(crate) fn place<'a>(method: &Method, path: &'a str) -> Result<Place<'a>, Refusal> {
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
-    let place = match (segments.next(), segments.next(), segments.next()) {
+    let mut first = segments.next();
+    let mut workspace = None;
+    if first == Some(OTHER_WORKSPACES) {
+        let id = segments.next().and_then(|id| Uuid::try_parse(id).ok());
+        workspace = Some(id.ok_or(Refusal::UnknownPath)?);
+        first = Some(segments.next().ok_or(Refusal::UnknownPath)?);
+    }
+    let place = match (first, segments.next(), segments.next()) {
         (None, _, _) => Place::Root,
         (Some("api"), Some("v1"), Some("service")) => {
             let name = segments.next().ok_or(Refusal::UnknownPath)?;
@@ -60,6 +79,10 @@ pub(crate) fn place<'a>(method: &Method, path: &'a str) -> Result<Place<'a>, Ref
                 Some("score") => Action::Score,
                 Some("swagger.json") => Action::Swagger,
                 Some(_) => return Err(Refusal::UnknownPath),
+            };
+            let name = Name {
+                workspace,
+                endpoint: name,
             };
             Place::Endpoint(name, action)
         }
@@ -83,8 +106,8 @@ pub(crate) fn place<'a>(method: &Method, path: &'a str) -> Result<Place<'a>, Ref
 }
 
 /// The refusal for a name that no route has.
-pub(crate) fn unknown_endpoint(name: &str) -> Refusal {
-    Refusal::UnknownEndpoint(shortened(name))
+pub(crate) fn unknown_endpoint(name: Name<'_>) -> Refusal {
+    Refusal::UnknownEndpoint(shortened(name.endpoint))
 }
 
 fn shortened(text: &str) -> String {
@@ -159,6 +182,42 @@ fn check_size(headers: &HeaderMap, limits: &Limits) -> Result<(), Refusal> {
 mod tests {
     use super::*;
 
+    const FIRST: Name<'_> = Name {
+        workspace: None,
+        endpoint: "iris",
+    };
+
+    #[test]
+    fn other_workspaces_have_a_prefix() {
+        let id = "00000000-0000-4000-8000-0000000000ab";
+        let name = Name {
+            workspace: Some(id.parse().expect("a GUID")),
+            ..FIRST
+        };
+        for path in [
+            format!("/workspaces/{id}/api/v1/service/iris/score"),
+            format!("//workspaces/{id}//api/v1/service/iris/score/"),
+        ] {
+            assert_eq!(
+                place(&Method::POST, &path),
+                Ok(Place::Endpoint(name, Action::Score)),
+                "{path}"
+            );
+        }
+        for path in [
+            "/workspaces".to_owned(),
+            format!("/workspaces/{id}"),
+            "/workspaces/ws1/api/v1/service/iris/score".to_owned(),
+            format!("/workspaces/{id}/workspaces/{id}/api/v1/service/iris/score"),
+        ] {
+            assert_eq!(
+                place(&Method::POST, &path),
+                Err(Refusal::UnknownPath),
+                "{path}"
+            );
+        }
+    }
+
     #[test]
     fn careless_paths_lead_to_the_same_place() {
         for path in [
@@ -168,18 +227,18 @@ mod tests {
         ] {
             assert_eq!(
                 place(&Method::POST, path),
-                Ok(Place::Endpoint("iris", Action::Score)),
+                Ok(Place::Endpoint(FIRST, Action::Score)),
                 "{path}"
             );
         }
         assert_eq!(place(&Method::GET, "/"), Ok(Place::Root));
         assert_eq!(
             place(&Method::GET, "/api/v1/service/iris/swagger.json"),
-            Ok(Place::Endpoint("iris", Action::Swagger))
+            Ok(Place::Endpoint(FIRST, Action::Swagger))
         );
         assert_eq!(
             place(&Method::GET, "/api/v1/service/iris/"),
-            Ok(Place::Endpoint("iris", Action::Health))
+            Ok(Place::Endpoint(FIRST, Action::Health))
         );
     }
 

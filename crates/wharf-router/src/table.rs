@@ -1,13 +1,14 @@
 //! What the request path looks at: one immutable snapshot of all routes.
 //!
 //! It is built anew on every change and swapped in whole. A look-up is one hash
-//! of a borrowed name. What lives longer than a snapshot (slots, queues) is
+//! of a borrowed name, and of its workspace where a path names one. What lives longer than a snapshot (slots, queues) is
 //! behind an `Arc` that snapshots share, by workload.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use rustls::sign::CertifiedKey;
+use uuid::Uuid;
 use wharf_core::{
     deployment::WorkloadKey,
     route::{ReplicaTable, RouteTable},
@@ -17,6 +18,7 @@ use wharf_core::{
 use crate::{
     admit::Workload,
     authenticate::Authenticator,
+    lookup::Name,
     settings::Limits,
     tls::{Certificates, Keyring},
 };
@@ -42,13 +44,19 @@ pub(crate) struct Entry {
 /// All routes at one moment.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
-    entries: HashMap<String, Arc<Entry>>,
+    /// Of the first workspace, by name: the paths without a prefix.
+    first: HashMap<String, Arc<Entry>>,
+    /// Of each other workspace, likewise.
+    others: HashMap<Uuid, HashMap<String, Arc<Entry>>>,
     certificates: Arc<Certificates>,
 }
 
 impl Snapshot {
-    pub(crate) fn find(&self, endpoint: &str) -> Option<&Arc<Entry>> {
-        self.entries.get(endpoint)
+    pub(crate) fn find(&self, name: Name<'_>) -> Option<&Arc<Entry>> {
+        match name.workspace {
+            None => self.first.get(name.endpoint),
+            Some(id) => self.others.get(&id)?.get(name.endpoint),
+        }
     }
 
     /// The certificate of a name, which is in small letters.
@@ -57,7 +65,9 @@ impl Snapshot {
     }
 
     pub(crate) fn targets(&self) -> impl Iterator<Item = &Target> {
-        self.entries.values().flat_map(|entry| &entry.targets)
+        let others = self.others.values().flat_map(HashMap::values);
+        let entries = self.first.values().chain(others);
+        entries.flat_map(|entry| &entry.targets)
     }
 }
 
@@ -96,7 +106,7 @@ impl Builder {
             ..Snapshot::default()
         };
         let mut concurrencies: HashMap<&WorkloadKey, u32> = HashMap::new();
-        for (name, route) in &routes.routes {
+        for route in routes.routes.values() {
             let targets = route
                 .targets
                 .iter()
@@ -116,7 +126,11 @@ impl Builder {
                 authenticator: Authenticator::new(&route.authentication),
                 targets,
             };
-            snapshot.entries.insert(name.clone(), Arc::new(entry));
+            let entries = match route.workspace {
+                None => &mut snapshot.first,
+                Some(id) => snapshot.others.entry(id).or_default(),
+            };
+            entries.insert(route.endpoint.clone(), Arc::new(entry));
         }
         // Replicas first, so that the new routes find them; then the routes; then
         // those who wait at the old ones are sent to look again.

@@ -81,22 +81,6 @@ impl Session {
         rows.iter().map(endpoint).collect()
     }
 
-    /// A workspace other than `workspace` with an endpoint of this name.
-    pub async fn endpoint_name_elsewhere(
-        &mut self,
-        workspace: &Uuid,
-        name: &str,
-    ) -> Result<Option<Uuid>> {
-        let row = sqlx::query(
-            "SELECT workspace FROM endpoints WHERE name = ? AND workspace <> ? LIMIT 1",
-        )
-        .bind(name)
-        .bind(id(workspace))
-        .fetch_optional(self.db())
-        .await?;
-        row.map(|row| row.uuid("workspace")).transpose()
-    }
-
     /// Ids of all endpoints: what the route table is made from.
     pub async fn endpoint_ids(&mut self) -> Result<Vec<Uuid>> {
         let rows = sqlx::query("SELECT id FROM endpoints ORDER BY id")

@@ -36,6 +36,7 @@ mod row;
 pub mod seal;
 pub mod session;
 pub mod store;
+pub mod template_deployments;
 #[cfg(test)]
 mod tests;
 mod version;

@@ -34,6 +34,7 @@ pub(crate) fn operation(row: &SqliteRow) -> Result<Operation> {
             TargetKind::Compute,
             TargetKind::ManagedCluster,
             TargetKind::Endpoint,
+            TargetKind::TemplateDeployment,
         ]
         .into_iter()
         .find(|known| known.as_str() == kind)

@@ -48,6 +48,8 @@ pub(crate) async fn fixture() -> Fixture {
         location: "local".into(),
         friendly_name: String::new(),
         description: String::new(),
+        tags: Default::default(),
+        kept: Default::default(),
         created_at: now(),
     };
     let made = workspace.clone();
@@ -64,6 +66,7 @@ pub(crate) async fn fixture() -> Fixture {
                     subscription: made.subscription,
                     name: made.group.clone(),
                     location: "local".into(),
+                    tags: Default::default(),
                 })
                 .await?;
                 txn.workspace_insert(&made).await

@@ -2,6 +2,7 @@
 
 pub(crate) mod authorization;
 pub(crate) mod computes;
+pub(crate) mod deployments;
 pub(crate) mod errors;
 pub(crate) mod kubernetes_versions;
 pub(crate) mod managed_clusters;
@@ -11,4 +12,5 @@ pub(crate) mod providers;
 pub(crate) mod resource_groups;
 pub(crate) mod resources;
 pub(crate) mod subscriptions;
+pub(crate) mod workspace_actions;
 pub(crate) mod workspaces;

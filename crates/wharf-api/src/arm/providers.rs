@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use http::StatusCode;
 use wharf_core::workspace::Caller;
 use wharf_wire::{
-    arm::providers::{Location, Provider},
+    arm::providers::{Location, Provider, REGIONS},
     page::ValueList,
 };
 
@@ -15,15 +15,18 @@ use crate::{
     refusal::Refusal,
 };
 
-/// Where things can be: where the subscription has a group.
+/// Where things can be: where the subscription has a group, and then the regions that
+/// documented scripts name.
 async fn locations_of(call: &Call, caller: &Caller) -> Result<Vec<String>, Refusal> {
     let subscription = call.parameter("subscription");
     let groups = call
         .app()
         .resource_group_list(caller, &subscription)
         .await?;
-    let locations: BTreeSet<_> = groups.into_iter().map(|group| group.location).collect();
-    Ok(locations.into_iter().collect())
+    let own: BTreeSet<_> = groups.into_iter().map(|group| group.location).collect();
+    let regions = REGIONS.iter().map(|region| (*region).to_owned());
+    let regions: Vec<_> = regions.filter(|region| !own.contains(region)).collect();
+    Ok(own.into_iter().chain(regions).collect())
 }
 
 /// `GET …/providers`.

@@ -25,4 +25,4 @@ mod validate;
 
 pub(crate) use ask::one;
 pub(crate) use discovery::discovery_url;
-pub(crate) use routes::{PREFIXES, routes};
+pub(crate) use routes::routes;

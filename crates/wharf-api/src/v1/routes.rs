@@ -8,10 +8,6 @@ use super::{
 };
 use crate::router::{Handler, Route, Surface, route};
 
-/// First words of the paths that this surface answers, so that also an unknown
-/// route is refused in its shape.
-pub(crate) const PREFIXES: &[&str] = &["modelmanagement", "artifact", "discovery", "environment"];
-
 macro_rules! at {
     ($service:literal, $rest:literal) => {
         concat!(

@@ -90,6 +90,34 @@ async fn a_client_signs_in_with_its_secret_in_form_or_header() {
 }
 
 #[tokio::test]
+async fn a_name_and_its_secret_are_a_user_and_a_password() {
+    let client = Surface::new().await;
+    let secret = &client.test.secret;
+    for name in [
+        "administrator".to_owned(),
+        "Administrator".to_owned(),
+        client_id(&client),
+    ] {
+        let form = format!(
+            "grant_type=password&client_id=04b07795-8ddb-461a-bbee-02f9e1bf7b46\
+             &username={name}&password={}&scope=https%3A%2F%2Flocalhost%3A8443%2F%2F.default",
+            secret.reveal()
+        );
+        let asking = client.ask_nobody("POST", "/adfs/oauth2/token").form(&form);
+        let answer = asking.send().await;
+        assert_answer("password", &answer);
+        let token = answer.json()["access_token"].clone();
+        let token = format!("Bearer {}", token.as_str().expect("a token"));
+        let listed = client
+            .ask_nobody("GET", "/subscriptions")
+            .header("authorization", &token)
+            .send()
+            .await;
+        assert_eq!(listed.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_sign_in_is_said_in_oauths_words() {
     let client = Surface::new().await;
     let id = client_id(&client);
@@ -103,8 +131,17 @@ async fn what_is_wrong_with_a_sign_in_is_said_in_oauths_words() {
         ("no secret", "grant_type=client_credentials&client_id=x"),
         ("no client", "grant_type=client_credentials"),
         (
-            "password grant",
-            "grant_type=password&username=a&password=b",
+            "wrong password",
+            "grant_type=password&username=administrator&password=b",
+        ),
+        (
+            "unknown user",
+            "grant_type=password&username=nobody&password=b",
+        ),
+        ("no password", "grant_type=password&username=a"),
+        (
+            "unknown grant",
+            "grant_type=device_code&username=a&password=b",
         ),
         ("no grant", "client_id=x"),
     ] {

@@ -7,12 +7,13 @@ use wharf_core::{
     endpoint::Endpoint,
     model::{Model, ModelId},
     operation::OperationId,
+    route::Route,
     workspace::{Caller, WorkspacePath},
 };
 use wharf_store::endpoint_terms::{Term, TermKind};
 
 use super::EndpointQuery;
-use crate::{App, Listed, Page, places::find_workspace};
+use crate::{App, Listed, Page, places::find_workspace, routes::workspace_of};
 
 /// Most lines of an answer with logs.
 const MOST_LOG_LINES: usize = 100_000;
@@ -175,10 +176,13 @@ impl App {
             .await?)
     }
 
-    /// Where the endpoint is scored, `https://HOST:PORT/api/v1/service/NAME/score`.
-    /// The host is the name of its compute, once that is served.
+    /// Where the endpoint is scored, `https://HOST:PORT/api/v1/service/NAME/score`; in
+    /// another workspace than the first with its id before it. The host is the name of
+    /// its compute, once that is served.
     pub fn scoring_uri(&self, endpoint: &Endpoint) -> String {
-        let path = format!("/api/v1/service/{}/score", endpoint.name);
+        let first = self.inner.administrator.first_workspace;
+        let workspace = workspace_of(endpoint, first);
+        let path = Route::scoring_path(workspace, endpoint.name.as_str());
         match self.inner.routes.host(&endpoint.spec.compute) {
             None => format!("{}{path}", self.inner.scoring_url),
             Some(host) => match self.inner.scoring_port {

@@ -12,7 +12,7 @@ use wharf_core::{
     resource::Generation,
     workspace::{Caller, WorkspacePath},
 };
-use wharf_store::{Session, Txn};
+use wharf_store::Txn;
 
 use super::keys::{ChosenKeys, first_keys};
 use crate::{App, Written, places::find_workspace};
@@ -66,20 +66,6 @@ async fn check_compute(txn: &mut Txn, spec: &EndpointSpec) -> Result<()> {
     }
 }
 
-/// Scoring addresses and so routes hold the name alone: it is one server's, not one
-/// workspace's.
-async fn check_elsewhere(session: &mut Session, workspace: &Uuid, name: &str) -> Result<()> {
-    let there = session.endpoint_name_elsewhere(workspace, name).await?;
-    match there {
-        None => Ok(()),
-        Some(_) => Err(conflict(
-            name,
-            "is taken by another workspace of this server, and scoring addresses must differ; \
-             choose another name",
-        )),
-    }
-}
-
 async fn insert(txn: &mut Txn, endpoint: &Endpoint, keys: &EndpointKeys) -> Result<OperationId> {
     check_compute(txn, &endpoint.spec).await?;
     let known = txn
@@ -93,7 +79,6 @@ async fn insert(txn: &mut Txn, endpoint: &Endpoint, keys: &EndpointKeys) -> Resu
             taken(name)
         });
     }
-    check_elsewhere(txn, &endpoint.workspace, endpoint.name.as_str()).await?;
     let operation = operation(
         endpoint,
         Verb::Create,
@@ -185,7 +170,7 @@ impl App {
         match session.endpoint_get(&workspace.id, name).await? {
             Some(known) if known.spec.is_absent => Err(going(name)),
             Some(_) => Err(taken(name)),
-            None => check_elsewhere(&mut session, &workspace.id, name).await,
+            None => Ok(()),
         }
     }
 
@@ -203,9 +188,6 @@ impl App {
         let mut session = self.store().read().await?;
         let workspace = find_workspace(&mut session, path).await?;
         let known = session.endpoint_get(&workspace.id, &request.name).await?;
-        if known.is_none() && !is_update {
-            check_elsewhere(&mut session, &workspace.id, &request.name).await?;
-        }
         drop(session);
         match (&known, is_update) {
             (Some(known), _) if known.spec.is_absent => return Err(going(known.name.as_str())),

@@ -479,9 +479,9 @@ async fn another_workspace_sees_no_endpoint() {
 }
 
 #[tokio::test]
-async fn a_name_of_another_workspace_is_refused() {
+async fn two_workspaces_may_have_services_of_one_name() {
     let (mut test, request) = ready().await;
-    create(&test, request.clone()).await.unwrap();
+    let first = create(&test, request.clone()).await.unwrap();
     let other = test.add_workspace("other").await;
     test.path = other.clone();
     test.upload_script().await;
@@ -491,18 +491,25 @@ async fn a_name_of_another_workspace_is_refused() {
         .await
         .unwrap();
     let again = endpoint_request("iris", "aks2", &[]);
-    for refused in [
-        app.endpoint_name_check(caller, &other, "iris").await,
-        app.endpoint_check(caller, &other, &again, false).await,
-        app.endpoint_create(caller, &other, again.clone())
-            .await
-            .map(|_| ()),
-    ] {
-        let refused = refused.unwrap_err();
-        assert!(matches!(refused, Error::Conflict { .. }), "{refused}");
-        assert!(
-            refused.to_string().contains("another workspace"),
-            "{refused}"
-        );
-    }
+    app.endpoint_name_check(caller, &other, "iris")
+        .await
+        .unwrap();
+    app.endpoint_check(caller, &other, &again, false)
+        .await
+        .unwrap();
+    let second = app.endpoint_create(caller, &other, again).await.unwrap();
+    let of_first = "https://localhost:8444/api/v1/service/iris/score";
+    assert_eq!(app.scoring_uri(&first.resource), of_first);
+    let workspace = second.resource.workspace;
+    assert_eq!(
+        app.scoring_uri(&second.resource),
+        format!("https://localhost:8444/workspaces/{workspace}/api/v1/service/iris/score")
+    );
+    let mut routes = app.routes();
+    let keys = ["iris".to_owned(), format!("{workspace}/iris")];
+    let both = routes.wait_for(|table| keys.iter().all(|key| table.routes.contains_key(key)));
+    assert_eq!(
+        both.await.unwrap().routes[&keys[1]].workspace,
+        Some(workspace)
+    );
 }

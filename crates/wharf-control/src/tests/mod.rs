@@ -12,6 +12,7 @@ mod models;
 mod reads;
 mod story;
 mod waiting;
+mod workspaces;
 
 use wharf_core::{Error, Result};
 

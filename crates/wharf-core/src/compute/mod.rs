@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use load_balancer::{LoadBalancer, LoadBalancerChange};
+pub(crate) use request::check_labels;
 pub use request::{
     CheckedCompute, ComputeRequest, DEFAULT_AGENT_COUNT, MOST_AGENTS, MOST_TAGS, check_cores,
 };

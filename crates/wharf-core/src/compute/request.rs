@@ -226,7 +226,7 @@ pub const MOST_TAGS: usize = 50;
 const LONGEST_LABEL_NAME: usize = 512;
 const LONGEST_LABEL_VALUE: usize = 256;
 
-fn check_labels(tags: Option<&BTreeMap<String, String>>, findings: &mut Vec<Finding>) {
+pub(crate) fn check_labels(tags: Option<&BTreeMap<String, String>>, findings: &mut Vec<Finding>) {
     let Some(tags) = tags else { return };
     if tags.len() > MOST_TAGS {
         findings.push(Finding::new(

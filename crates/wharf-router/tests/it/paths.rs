@@ -114,3 +114,35 @@ async fn every_answer_has_an_id_of_its_own() {
         assert!(ids.insert(id), "{order}: twice");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_name_in_two_workspaces_leads_to_two_models() {
+    let models = [Model::start("a"), Model::start("b")];
+    let router = TestRouter::iris(&[], |_| ()).await;
+    router.replicas.send_replace(ready(vec![
+        (1, vec![models[0].replica.clone()]),
+        (2, vec![models[1].replica.clone()]),
+    ]));
+    let workspace = "00000000-0000-4000-8000-0000000000ab";
+    let other = wharf_core::route::Route {
+        workspace: Some(workspace.parse().expect("a GUID")),
+        ..route("iris", vec![target(2)])
+    };
+    router
+        .change(vec![route("iris", vec![target(1)]), other])
+        .await;
+    let mut client = router.client().await;
+    let with_prefix = format!("/workspaces/{workspace}{SCORE}");
+    for (path, model) in [(SCORE, "a"), (&with_prefix, "b")] {
+        let reply = client.ask(get(path, &[AUTHORIZATION])).await;
+        assert_eq!(reply.model(), model, "{path}");
+    }
+    let unknown = "/workspaces/00000000-0000-4000-8000-0000000000cd/api/v1/service/iris/score";
+    let reply = client.ask(get(unknown, &[AUTHORIZATION])).await;
+    assert_eq!(reply.status, 404);
+    assert!(
+        reply.message().contains("no service named 'iris'"),
+        "{}",
+        reply.text()
+    );
+}

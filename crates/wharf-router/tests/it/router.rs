@@ -61,6 +61,7 @@ pub(crate) fn target(number: u32) -> RouteTarget {
 /// A route with both keys.
 pub(crate) fn route(name: &str, targets: Vec<RouteTarget>) -> Route {
     Route {
+        workspace: None,
         endpoint: name.to_owned(),
         authentication: RouteAuthentication::Keys(vec![KeyHash::of(KEY), KeyHash::of(OTHER_KEY)]),
         targets,
@@ -68,9 +69,10 @@ pub(crate) fn route(name: &str, targets: Vec<RouteTarget>) -> Route {
 }
 
 pub(crate) fn table(routes: Vec<Route>) -> Arc<RouteTable> {
-    let routes = routes
-        .into_iter()
-        .map(|route| (route.endpoint.clone(), Arc::new(route)));
+    let routes = routes.into_iter().map(|route| {
+        let key = Route::key(route.workspace, &route.endpoint);
+        (key, Arc::new(route))
+    });
     Arc::new(RouteTable {
         routes: routes.collect(),
         ..RouteTable::default()

@@ -29,6 +29,53 @@ pub struct ResourceType {
     pub api_versions: Vec<String>,
 }
 
+/// Regions of the public cloud, so that a script which says where its workspace is to
+/// be runs as it is written: SDK v1 refuses a place that the provider does not list. To
+/// Wharf a location is a label.
+pub const REGIONS: [&str; 41] = [
+    "australiacentral",
+    "australiaeast",
+    "australiasoutheast",
+    "brazilsouth",
+    "canadacentral",
+    "canadaeast",
+    "centralindia",
+    "centralus",
+    "chinaeast2",
+    "chinanorth3",
+    "eastasia",
+    "eastus",
+    "eastus2",
+    "francecentral",
+    "germanywestcentral",
+    "israelcentral",
+    "italynorth",
+    "japaneast",
+    "japanwest",
+    "koreacentral",
+    "mexicocentral",
+    "northcentralus",
+    "northeurope",
+    "norwayeast",
+    "polandcentral",
+    "qatarcentral",
+    "southafricanorth",
+    "southcentralus",
+    "southeastasia",
+    "southindia",
+    "spaincentral",
+    "swedencentral",
+    "switzerlandnorth",
+    "uaenorth",
+    "uksouth",
+    "ukwest",
+    "westcentralus",
+    "westeurope",
+    "westus",
+    "westus2",
+    "westus3",
+];
+
 /// A namespace and its types, each with the version that a client sends.
 type Known = (&'static str, &'static [(&'static str, &'static str)]);
 
@@ -38,6 +85,13 @@ const KNOWN: &[Known] = &[
         &[
             ("workspaces", "2022-05-01"),
             ("workspaces/computes", "2020-02-02"),
+        ],
+    ),
+    (
+        "Microsoft.Resources",
+        &[
+            ("deployments", "2025-04-01"),
+            ("resourceGroups", "2025-04-01"),
         ],
     ),
     (

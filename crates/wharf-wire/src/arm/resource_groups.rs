@@ -3,6 +3,30 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use wharf_core::{
+    compute::MOST_TAGS, finding::Finding, limits::LONGEST_LOCATION, workspace::ResourceGroupRequest,
+};
+
+use super::fields::Fields;
+
+/// Reads a PUT of a resource group.
+///
+/// # Errors
+/// Every member with a wrong type.
+pub fn parse(document: Value) -> Result<ResourceGroupRequest, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut top = Fields::of(document).map_err(|finding| vec![finding])?;
+    let request = ResourceGroupRequest {
+        location: top.line("location", LONGEST_LOCATION, &mut findings),
+        tags: top.texts("tags", MOST_TAGS, &mut findings),
+    };
+    if findings.is_empty() {
+        Ok(request)
+    } else {
+        Err(findings)
+    }
+}
 
 /// A resource group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,14 +58,11 @@ pub struct ResourceGroupProperties {
 impl From<&wharf_core::workspace::ResourceGroup> for ResourceGroup {
     fn from(group: &wharf_core::workspace::ResourceGroup) -> Self {
         Self {
-            id: format!(
-                "/subscriptions/{}/resourceGroups/{}",
-                group.subscription, group.name
-            ),
+            id: group.resource_id(),
             name: group.name.clone(),
             kind: "Microsoft.Resources/resourceGroups".to_owned(),
             location: group.location.clone(),
-            tags: BTreeMap::new(),
+            tags: group.tags.clone(),
             properties: ResourceGroupProperties {
                 provisioning_state: "Succeeded".to_owned(),
             },

@@ -43,6 +43,8 @@ pub struct ResourceFilter {
     /// The only resource group wanted.
     pub resource_group: Option<String>,
     name: Option<String>,
+    /// What a name must hold; SDK v1 looks for its log store so.
+    part_of_name: Option<String>,
 }
 
 impl ResourceFilter {
@@ -53,6 +55,10 @@ impl ResourceFilter {
     pub fn parse(text: &str) -> Result<Self, Finding> {
         let mut filter = Self::default();
         for clause in text.split(" and ") {
+            if let Some(part) = part_of_name(clause) {
+                filter.part_of_name = Some(part);
+                continue;
+            }
             let Some((name, value)) = clause.split_once(" eq ") else {
                 return Err(unknown(clause));
             };
@@ -80,8 +86,26 @@ impl ResourceFilter {
                 .as_deref()
                 .is_none_or(|wanted| wanted.eq_ignore_ascii_case(text))
         };
-        is(&self.resource_type, &resource.kind) && is(&self.name, &resource.name)
+        let has_part = self.part_of_name.as_deref().is_none_or(|part| {
+            let name = resource.name.to_lowercase();
+            name.contains(&part.to_lowercase())
+        });
+        is(&self.resource_type, &resource.kind) && is(&self.name, &resource.name) && has_part
     }
+
+    /// Whether resources of type `kind` can be wanted at all.
+    pub fn wants_type(&self, kind: &str) -> bool {
+        let wanted = self.resource_type.as_deref();
+        wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(kind))
+    }
+}
+
+/// The text of `substringof('TEXT', name)`.
+fn part_of_name(clause: &str) -> Option<String> {
+    let arguments = clause.trim().strip_prefix("substringof(")?;
+    let (text, name) = arguments.strip_suffix(')')?.rsplit_once(',')?;
+    let text = text.trim().strip_prefix('\'')?.strip_suffix('\'')?;
+    (name.trim() == "name").then(|| text.replace("''", "'"))
 }
 
 fn unknown(clause: &str) -> Finding {
@@ -116,6 +140,11 @@ mod tests {
         assert!(!filter.wants(&resource("its")));
         let filter = ResourceFilter::parse("resourceGroup eq 'rg'").expect("a filter");
         assert_eq!(filter.resource_group.as_deref(), Some("rg"));
+        assert!(filter.wants_type("anything"));
+        let filter = ResourceFilter::parse("substringof('DefaultWorkspace-x',name)");
+        let filter = filter.expect("a filter");
+        assert!(filter.wants(&resource("the defaultworkspace-x")));
+        assert!(!filter.wants(&resource("another")));
         for bad in ["", "x", "location eq 'x'", "name eq x", "name ne 'x'"] {
             let finding = ResourceFilter::parse(bad).expect_err("no filter");
             assert_eq!(finding.field, "$filter", "{bad}");

@@ -55,7 +55,7 @@ impl OpenIdConfiguration {
             authorization_endpoint: format!("{public_url}/adfs/oauth2/authorize"),
             token_endpoint: format!("{public_url}/adfs/oauth2/token"),
             jwks_uri: format!("{public_url}/adfs/discovery/keys"),
-            grant_types_supported: texts(&["client_credentials"]),
+            grant_types_supported: texts(&["client_credentials", "password"]),
             token_endpoint_auth_methods_supported: texts(&[
                 "client_secret_post",
                 "client_secret_basic",

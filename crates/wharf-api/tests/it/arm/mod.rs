@@ -3,4 +3,6 @@
 mod authorization;
 mod clusters;
 mod computes;
+mod deployments;
 mod places;
+mod workspaces;

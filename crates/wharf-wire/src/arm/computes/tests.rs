@@ -19,6 +19,8 @@ fn workspace() -> Workspace {
         location: "local".to_owned(),
         friendly_name: "ws1".to_owned(),
         description: String::new(),
+        tags: Default::default(),
+        kept: Default::default(),
         created_at: Timestamp::UNIX_EPOCH,
     }
 }
