@@ -19,6 +19,7 @@ use wharf_core::{
 use crate::*;
 
 mod compute_tls;
+mod operation_logs;
 
 pub(crate) struct Fixture {
     pub(crate) store: Store,
@@ -572,20 +573,4 @@ async fn blobs_are_whole_or_absent() {
     reader.read_to_string(&mut text).await.expect("read");
     assert_eq!(text, "bcd");
     assert!(blobs.read(&Digest::of(b"?"), 0, 1).await.is_err());
-}
-
-#[test]
-fn a_log_is_read_on_from_where_it_was_left() {
-    let folder = TempDir::new().expect("a folder");
-    let logs = OperationLogs::open(folder.path()).expect("logs");
-    let id = OperationId::random();
-    assert_eq!(logs.read(id, 0, 10).expect("none"), []);
-    for text in ["one", "two\nlines", "three"] {
-        logs.append(id, now(), text);
-    }
-    let lines = logs.read(id, 1, 10).expect("read");
-    assert_eq!(
-        lines,
-        [(now(), "two lines".to_owned()), (now(), "three".to_owned())]
-    );
 }
