@@ -6,8 +6,10 @@ import uuid
 
 import pytest
 import requests
-from azureml.core import Model
-from azureml.exceptions import WebserviceException
+from azureml.core import Dataset, Datastore, Image, Model
+from azureml.core.resource_configuration import ResourceConfiguration
+from azureml.exceptions import UserErrorException, WebserviceException
+from services import ECHO, healthy, one_replica, script
 
 MIB = 1 << 20
 
@@ -190,3 +192,173 @@ def test_a_model_over_a_missing_asset_is_refused(arm):
     assert answer.status_code in (400, 404)
     body = answer.json()
     assert body["statusCode"] == answer.status_code and body["message"]
+
+
+# What the server offers beyond register, get and delete.
+
+
+@pytest.fixture
+def file(folder):
+    (folder / "a.txt").write_text("a")
+    return "a.txt"
+
+
+def versions(models):
+    return sorted(model.version for model in models)
+
+
+def test_lists_are_filtered_by_everything(workspace, file, name):
+    Model.register(
+        workspace, file, name, tags={"stage": "gold", "team": "a"}, properties={"origin": "here"},
+        model_framework=Model.Framework.ONNX, model_framework_version="1.17",
+    )
+    Model.register(workspace, file, name, tags={"stage": "gold"}, properties={"origin": "there"})
+    Model.register(workspace, file, name, model_framework=Model.Framework.CUSTOM)
+
+    def listed(**filters):
+        return versions(Model.list(workspace, name=name, **filters))
+
+    assert listed(tags=["stage"]) == [1, 2]
+    assert listed(tags=[["stage", "gold"], "team"]) == [1]
+    assert listed(tags=[["stage", "silver"]]) == []
+    assert listed(properties=["origin"]) == [1, 2]
+    assert listed(properties=[["origin", "there"]]) == [2]
+    assert listed(tags=["stage"], properties=[["origin", "here"]]) == [1]
+    assert listed(model_framework="Onnx") == [1]
+    assert listed(model_framework="Onnx", tags=["team"], latest=True) == []
+    assert listed(model_framework="Custom", latest=True) == [3]
+    assert listed(run_id="no-such-run") == listed(dataset_id="no-such-dataset") == []
+    assert listed(expand=False, page_count=20) == [1, 2, 3]
+    newest = Model(workspace, name, tags=["stage"])
+    assert newest.version == 2
+    assert Model(workspace, name, properties=[["origin", "here"]]).version == 1
+    with pytest.raises(WebserviceException) as error:
+        Model(workspace, name, run_id="no-such-run")
+    assert "ModelNotFound" in str(error.value)
+    # What changes is found under what it has become.
+    newest.remove_tags(["stage"])
+    newest.add_tags({"late": "yes"})
+    assert listed(tags=["stage"]) == [1] and listed(tags=["late"]) == [2]
+
+
+def test_pages_of_255_go_on(workspace, file, name, arm):
+    asset = Model.register(workspace, file, name, tags={"batch": name}).url
+    body = {"name": name, "url": asset, "mimeType": "application/json", "kvTags": {"batch": name}}
+    for _ in range(255):
+        answer = arm.call("POST", f"/modelmanagement/v1.0{arm.workspace}/models", json=body)
+        assert answer.status_code == 200, answer.text
+    for filters in ({"name": name}, {"tags": [["batch", name]]}):
+        found = [model.version for model in Model.list(workspace, **filters)]
+        assert found == list(range(256, 0, -1))
+    for count in (0, 1_001):
+        answer = arm.call("GET", f"/modelmanagement/v1.0{arm.workspace}/models?count={count}")
+        assert answer.status_code == 400 and "count" in answer.text
+
+
+def test_everything_that_can_be_changed(workspace, file, name):
+    model = Model.register(
+        workspace, file, name, resource_configuration=ResourceConfiguration(cpu=1, gpu=0)
+    )
+    found = Model(workspace, name).resource_configuration
+    assert (found.cpu, found.memory_in_gb, found.gpu) == (1.0, None, 0)
+    model.update(
+        tags={"a": "b"}, description="d",
+        resource_configuration=ResourceConfiguration(cpu=0.5, memory_in_gb=2, gpu=None),
+    )
+    model.update_tags_properties(
+        add_tags={"c": "d"}, remove_tags=["a"], add_properties={"p": "q"}
+    )
+    model.add_properties({"r/s": "t"})
+    model.add_dataset_references([])
+    found = Model(workspace, name)
+    assert (found.tags, found.description) == ({"c": "d"}, "d")
+    assert found.properties == {"p": "q", "r/s": "t"}
+    sizes = found.resource_configuration
+    assert (sizes.cpu, sizes.memory_in_gb, sizes.gpu) == (0.5, 2.0, None)
+    assert found.datasets == {} and found.sample_input_dataset is None
+    # Properties can only be added.
+    found.properties = {}
+    with pytest.raises(WebserviceException) as error:
+        found.add_properties({"p": "other"})
+    assert "can only be added" in str(error.value)
+
+
+def test_a_used_model_cannot_be_deleted(workspace, cluster, file, name):
+    model = Model.register(workspace, file, name)
+    service = Model.deploy(
+        workspace, name, [model], script(ECHO), one_replica(), cluster, show_output=True
+    )
+    try:
+        with pytest.raises(WebserviceException) as error:
+            model.delete()
+        assert "412" in str(error.value) or "currently being used" in str(error.value)
+        healthy(service)
+        assert [it.id for it in service.models] == [f"{name}:1"]
+    finally:
+        service.delete()
+    model.delete()
+
+
+def test_download_does_not_overwrite_unless_told(workspace, file, name):
+    model = Model.register(workspace, file, name)
+    model.download(target_dir="back")
+    with pytest.raises(WebserviceException) as error:
+        model.download(target_dir="back")
+    assert "already exists" in str(error.value)
+    model.download(target_dir="back", exist_ok=True)
+    urls = model.get_sas_urls()
+    assert list(urls) == ["a.txt"]
+    assert requests.get(urls["a.txt"], timeout=10).text == "a"
+
+
+def test_a_model_comes_back_from_its_text(workspace, file, name):
+    model = Model.register(workspace, file, name, tags={"a": "b"}, description="d")
+    text = model.serialize()
+    assert (text["id"], text["tags"], text["datasets"]) == (f"{name}:1", {"a": "b"}, [])
+    # As a service carries it.
+    payload = dict(text, createdTime=text["createdTime"], createdBy={"userName": "somebody"})
+    again = Model.deserialize(workspace, payload)
+    assert (again.id, again.tags, again.description) == (f"{name}:1", {"a": "b"}, "d")
+
+
+def test_a_path_is_found_in_the_workspace(workspace, file, name):
+    Model.register(workspace, file, name)
+    path = Model.get_model_path(name, _workspace=workspace)
+    assert os.path.normpath(path) == os.path.normpath(f"azureml-models/{name}/1/a.txt")
+    assert Model.get_model_path(name, version=1) == path
+
+
+def test_packages_and_profiles_are_refused_with_what_to_do(workspace, file, name):
+    model = Model.register(workspace, file, name, model_framework=Model.Framework.ONNX)
+    for inference in (None, script(ECHO)):
+        with pytest.raises(Exception) as error:
+            Model.package(workspace, [model], inference)
+        assert "deploy with Model.deploy" in str(error.value)
+    # The client itself wants a package and a dataset that it cannot have.
+    with pytest.raises(UserErrorException):
+        Model.profile(workspace, "profile", [model], script(ECHO), None)
+    # A model of a run: there are no runs.
+    assert Image.list(workspace) == [] and workspace.images == {}
+
+
+def test_data_is_empty_but_typed(workspace):
+    assert dict(workspace.datasets) == {} and dict(Dataset.get_all(workspace)) == {}
+    assert workspace.datastores == {}
+    # The client has words of its own for a dataset that is not found.
+    with pytest.raises(UserErrorException) as error:
+        Dataset.get_by_name(workspace, "iris")
+    assert 'Cannot find dataset registered with name "iris"' in str(error.value)
+    with pytest.raises(Exception) as error:
+        Dataset.get_by_id(workspace, str(uuid.uuid4()))
+    assert "not found" in str(error.value).lower() or "Cannot" in str(error.value), str(error.value)
+    for ask in (
+        lambda: Datastore.get(workspace, "workspaceblobstore"),
+        workspace.get_default_datastore,
+        lambda: workspace.set_default_datastore("other"),
+        lambda: Datastore.register_azure_blob_container(
+            workspace, "mine", "container", "account", account_key="a2V5"
+        ),
+    ):
+        with pytest.raises(Exception) as error:
+            ask()
+        assert "register files as a model" in str(error.value), str(error.value)

@@ -1,4 +1,4 @@
-//! Labels of models and services: limits, and matching in lists.
+//! Labels of models and services: their limits.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,6 @@ use wharf_core::{finding::Finding, limits::MOST_LABELS};
 
 /// Longest name or value in bytes.
 const LONGEST: usize = 4_096;
-
-/// A label that is wanted; without a value any value will do.
-pub type Wanted = (String, Option<String>);
 
 /// Checks the limits.
 pub(crate) fn check(field: &str, labels: &BTreeMap<String, String>, findings: &mut Vec<Finding>) {
@@ -48,13 +45,4 @@ pub(crate) fn check_only_added(
             ));
         }
     }
-}
-
-/// Whether all wanted labels are there.
-pub(crate) fn match_all(wanted: &[Wanted], labels: &BTreeMap<String, String>) -> bool {
-    wanted.iter().all(|(name, value)| {
-        labels
-            .get(name)
-            .is_some_and(|actual| value.as_ref().is_none_or(|value| value == actual))
-    })
 }

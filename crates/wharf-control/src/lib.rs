@@ -16,7 +16,7 @@
 //! - who asks: [`access`], [`token`], [`principals`]; where: [`places`]
 //! - the nouns: [`workspaces`], [`template_deployments`], [`computes`], [`credentials`],
 //!   [`managed_clusters`], [`operations`],
-//!   [`artifacts`], [`blobs`], [`models`], [`endpoints`]
+//!   [`artifacts`], [`blobs`], [`models`], [`environments`], [`endpoints`]
 //! - [`sweep`]: bytes that nothing names any more
 //! - `testing` (feature): a whole App over fakes
 //! - [`reconcile`]: the loops and their pure decisions; [`routes`]: what routers get
@@ -30,6 +30,7 @@ mod cache;
 pub mod computes;
 pub mod credentials;
 pub mod endpoints;
+pub mod environments;
 pub mod labels;
 pub mod managed_clusters;
 pub mod models;

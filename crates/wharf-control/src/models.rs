@@ -13,6 +13,7 @@ use wharf_core::{
     workspace::{Caller, WorkspacePath},
 };
 
+pub use wharf_store::ModelFilter;
 use wharf_store::Session;
 
 use crate::{App, Listed, Page, labels, places::find_workspace};
@@ -42,23 +43,6 @@ pub struct ModelRequest {
     pub resources: ResourcesRequest,
     /// Members that Wharf keeps and gives back as they are.
     pub extra: serde_json::Map<String, serde_json::Value>,
-}
-
-/// Which models of a list are wanted.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ModelQuery {
-    /// Exactly this name.
-    pub name: Option<String>,
-    /// With these tags; `None` as value asks for the name alone.
-    pub tags: Vec<(String, Option<String>)>,
-    /// With these properties, likewise.
-    pub properties: Vec<(String, Option<String>)>,
-    /// Of this run.
-    pub run_id: Option<String>,
-    /// Of this framework.
-    pub framework: Option<String>,
-    /// Only the newest version of each name.
-    pub latest_only: bool,
 }
 
 /// A change of what is said of a model; the files never change.
@@ -308,41 +292,18 @@ impl App {
         &self,
         _caller: &Caller,
         path: &WorkspacePath,
-        query: &ModelQuery,
+        query: &ModelFilter,
         page: &Page,
     ) -> Result<Listed<Model>> {
         let mut session = self.store().read().await?;
         let workspace = find_workspace(&mut session, path).await?;
-        let mut after = match page.after.as_deref().map(str::parse::<ModelId>) {
-            None => None,
-            Some(Ok(after)) => Some(after),
-            Some(Err(_)) => {
-                return Err(Error::invalid(
-                    "$skipToken",
-                    "is not one that this list gave",
-                ));
-            }
-        };
-        let wanted = page.look_ahead();
-        let mut found: Vec<Model> = Vec::new();
-        loop {
-            let batch = session
-                .model_list(&workspace.id, query.name.as_deref(), after.as_ref(), wanted)
-                .await?;
-            let is_last = batch.len() < wanted as usize;
-            for model in batch {
-                let is_newest = after
-                    .as_ref()
-                    .is_none_or(|after| after.name != model.id.name);
-                after = Some(model.id.clone());
-                if query.matches(&model) && (is_newest || !query.latest_only) {
-                    found.push(model);
-                }
-            }
-            if is_last || found.len() >= wanted as usize {
-                break;
-            }
-        }
+        let after = page.after.as_deref().map(str::parse::<ModelId>);
+        let after = after
+            .transpose()
+            .map_err(|_| Error::invalid("$skipToken", "is not one that this list gave"))?;
+        let found = session
+            .model_list(&workspace.id, query, after.as_ref(), page.look_ahead())
+            .await?;
         Ok(page.listed(found, |model| model.id.to_string()))
     }
 
@@ -382,7 +343,7 @@ impl App {
                     model.spec.resources = change.resources;
                     model.spec.extra = change.extra;
                     model.modified_at = now;
-                    txn.model_update(&model.uuid, &model.spec, now).await?;
+                    txn.model_update(&model).await?;
                     Ok(model)
                 })
             })
@@ -423,22 +384,6 @@ impl App {
                 })
             })
             .await
-    }
-}
-
-impl ModelQuery {
-    fn matches(&self, model: &Model) -> bool {
-        let spec = &model.spec;
-        let is = |wanted: &Option<String>, actual: Option<&str>| {
-            wanted
-                .as_deref()
-                .is_none_or(|wanted| actual == Some(wanted))
-        };
-        let run = spec.extra.get("runId").and_then(|run| run.as_str());
-        is(&self.framework, spec.framework.as_deref())
-            && is(&self.run_id, run)
-            && labels::match_all(&self.tags, &spec.tags)
-            && labels::match_all(&self.properties, &spec.properties)
     }
 }
 

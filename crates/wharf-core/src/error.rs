@@ -39,8 +39,33 @@ pub enum Kind {
     RoleAssignment,
     /// A document of several resources that was put into a group at once.
     TemplateDeployment,
+    /// A registered environment.
+    Environment,
+    /// An environment that Azure itself would keep.
+    CuratedEnvironment,
+    /// A dataset; none are kept.
+    Dataset,
+    /// A datastore; none are kept.
+    Datastore,
     /// A route that the server does not have.
     Route,
+}
+
+impl Kind {
+    /// What to do when one was not found, after that sentence; often nothing.
+    fn instead(self) -> &'static str {
+        match self {
+            Self::CuratedEnvironment => {
+                "; none of Azure's own environments are kept here: make one with Environment(name) \
+                 and CondaDependencies that list its packages"
+            }
+            Self::Dataset | Self::Datastore => {
+                "; datasets and datastores are not kept here: register files as a model, or put \
+                 them beside the entry script with source_directory of InferenceConfig"
+            }
+            _ => "",
+        }
+    }
 }
 
 impl fmt::Display for Kind {
@@ -60,6 +85,10 @@ impl fmt::Display for Kind {
             Self::Principal => "principal",
             Self::RoleAssignment => "role assignment",
             Self::TemplateDeployment => "template deployment",
+            Self::Environment => "environment",
+            Self::CuratedEnvironment => "curated environment",
+            Self::Dataset => "dataset",
+            Self::Datastore => "datastore",
             Self::Route => "route",
         })
     }
@@ -69,7 +98,7 @@ impl fmt::Display for Kind {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// Nothing of that kind has that name in the scope asked.
-    #[error("{kind} `{name}` was not found")]
+    #[error("{kind} `{name}` was not found{}", kind.instead())]
     NotFound {
         /// What was looked for.
         kind: Kind,

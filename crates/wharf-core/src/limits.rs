@@ -39,6 +39,10 @@ pub const MOST_PROCESSES: u32 = 1_000;
 pub const MOST_PACKAGES: usize = 1_000;
 /// Most environment variables of a service.
 pub const MOST_VARIABLES: usize = 500;
+/// Most bytes, as JSON, of a registered environment.
+pub const MOST_KEPT_OF_ENVIRONMENT: usize = 512 * 1_024;
+/// Most labels of a registered environment.
+pub const MOST_ENVIRONMENT_LABELS: usize = 100;
 /// Most bytes, as JSON, of the environment, the assets and what else a service
 /// keeps of its request as it was sent.
 pub const MOST_KEPT_OF_SERVICE: usize = 1_024 * 1_024;

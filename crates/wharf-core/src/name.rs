@@ -243,6 +243,18 @@ name! {
 }
 
 name! {
+    /// A registered environment's name: 1–255 of letters, digits, `-`, `.`, `_`; first a
+    /// letter or digit. It stands in paths.
+    EnvironmentName,
+    Rules {
+        min: 1, max: 255,
+        allowed: "letters, digits, hyphens, dots and underscores",
+        is_allowed: |c| letter_digit_hyphen(c) || matches!(c, '.' | '_'),
+        first: "a letter or a digit", is_first: letter_or_digit, is_last: |_| true,
+    }
+}
+
+name! {
     /// A Kubernetes namespace: 1–63 of lower-case letters, digits, hyphens;
     /// first and last a letter or digit.
     Namespace,

@@ -1,7 +1,7 @@
 //! Registered models.
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
 use uuid::Uuid;
 use wharf_core::{
     model::{Model, ModelId, ModelSpec},
@@ -9,7 +9,7 @@ use wharf_core::{
 };
 
 use crate::{
-    Session, StoreError, Txn,
+    ModelFilter, Session, StoreError, Txn,
     row::{self, Columns as _, id, json},
 };
 
@@ -30,6 +30,77 @@ fn model(row: &SqliteRow) -> Result<Model> {
     })
 }
 
+/// A query that ends with a condition, and how its rows are ordered.
+type Source = (QueryBuilder<Sqlite>, &'static str);
+
+fn and_name(query: &mut QueryBuilder<Sqlite>, column: &str, name: Option<&str>) {
+    if let Some(name) = name {
+        query.push(" AND ").push(column).push(" = ");
+        query.push_bind(name.to_owned());
+    }
+}
+
+/// The newest version of each name: `CROSS JOIN` keeps the order of the loops, so that
+/// each name is one look into the index, however many versions it has.
+fn newest(workspace: &Uuid, name: Option<&str>, after: Option<&ModelId>) -> Source {
+    let mut query = QueryBuilder::new(
+        "SELECT models.* FROM model_versions CROSS JOIN models
+             ON models.workspace = model_versions.workspace AND models.name = model_versions.name
+             AND models.version = (SELECT MAX(version) FROM models
+                 WHERE workspace = model_versions.workspace AND name = model_versions.name)
+         WHERE model_versions.workspace = ",
+    );
+    query.push_bind(id(workspace).to_vec());
+    and_name(&mut query, "model_versions.name", name);
+    if let Some(after) = after {
+        query.push(" AND model_versions.name > ");
+        query.push_bind(after.name.to_string());
+    }
+    (query, " ORDER BY model_versions.name")
+}
+
+/// Models with a term, in the order of its index.
+fn with_term(workspace: &Uuid, term: &str, name: Option<&str>, after: Option<&ModelId>) -> Source {
+    let mut query = QueryBuilder::new(
+        "SELECT models.* FROM model_terms AS found CROSS JOIN models ON models.id = found.model
+         WHERE found.workspace = ",
+    );
+    query.push_bind(id(workspace).to_vec());
+    query.push(" AND found.term = ").push_bind(term.to_owned());
+    and_name(&mut query, "found.name", name);
+    if let Some(after) = after {
+        query.push(" AND (found.name, found.newest_first) > (");
+        query.push_bind(after.name.to_string()).push(", ");
+        query.push_bind(-row::size(after.version)).push(")");
+    }
+    (query, " ORDER BY found.name, found.newest_first")
+}
+
+/// All models. Names go up and versions go down, so what comes after is two ranges of
+/// one index: the rest of the name begun, and the names after it.
+fn every(workspace: &Uuid, name: Option<&str>, after: Option<&ModelId>, limit: u32) -> Source {
+    let workspace = id(workspace).to_vec();
+    let after_version = after.map_or(i64::MAX, |after| row::size(after.version));
+    let mut query = QueryBuilder::new("SELECT models.* FROM ");
+    if let Some(name) = name {
+        query.push("models WHERE workspace = ").push_bind(workspace);
+        query.push(" AND name = ").push_bind(name.to_owned());
+        query.push(" AND version < ").push_bind(after_version);
+    } else {
+        let after_name = after.map_or_else(String::new, |after| after.name.to_string());
+        query.push("(SELECT * FROM models WHERE workspace = ");
+        query.push_bind(workspace.clone()).push(" AND name = ");
+        query.push_bind(after_name.clone()).push(" AND version < ");
+        query.push_bind(after_version);
+        query.push(" UNION ALL SELECT * FROM (SELECT * FROM models WHERE workspace = ");
+        query.push_bind(workspace).push(" AND name > ");
+        query.push_bind(after_name);
+        query.push(" ORDER BY name, version DESC LIMIT ");
+        query.push_bind(limit).push(")) AS models WHERE true");
+    }
+    (query, " ORDER BY models.name, models.version DESC")
+}
+
 impl Session {
     /// One model version.
     pub async fn model_get(&mut self, workspace: &Uuid, key: &ModelId) -> Result<Option<Model>> {
@@ -43,41 +114,33 @@ impl Session {
         row.as_ref().map(model).transpose()
     }
 
-    /// At most `limit` models of a workspace, by name and then newest first, after
-    /// `after`; only those named `name` when given.
+    /// At most `limit` models of a workspace that fit `filter`, by name and then newest
+    /// first, after `after`. What is asked for is found by an index: the newest versions
+    /// name by name, terms in the index of terms.
     pub async fn model_list(
         &mut self,
         workspace: &Uuid,
-        name: Option<&str>,
+        filter: &ModelFilter,
         after: Option<&ModelId>,
         limit: u32,
     ) -> Result<Vec<Model>> {
-        let (after_name, after_version) = after.map_or(("", i64::MAX), |after| {
-            (after.name.as_str(), row::size(after.version))
-        });
-        let query = match name {
-            Some(name) => sqlx::query(
-                "SELECT * FROM models WHERE workspace = ? AND name = ? AND version < ?
-                 ORDER BY version DESC LIMIT ?",
-            )
-            .bind(id(workspace))
-            .bind(name)
-            .bind(after_version),
-            // Two ranges of one index: the rest of the name begun, and the names
-            // after it.
-            None => sqlx::query(
-                "SELECT * FROM (
-                     SELECT * FROM models WHERE workspace = ?1 AND name = ?2 AND version < ?3
-                     UNION ALL
-                     SELECT * FROM (SELECT * FROM models WHERE workspace = ?1 AND name > ?2
-                                    ORDER BY name, version DESC LIMIT ?4)
-                 ) ORDER BY name, version DESC LIMIT ?4",
-            )
-            .bind(id(workspace))
-            .bind(after_name)
-            .bind(after_version),
+        let mut terms = filter.terms().into_iter();
+        let name = filter.name.as_deref();
+        let (mut query, order) = if filter.latest_only {
+            newest(workspace, name, after)
+        } else if let Some(term) = terms.next() {
+            with_term(workspace, &term, name, after)
+        } else {
+            every(workspace, name, after, limit)
         };
-        let rows = query.bind(limit).fetch_all(self.db()).await?;
+        for term in terms {
+            query
+                .push(" AND EXISTS (SELECT 1 FROM model_terms WHERE model = models.id AND term = ");
+            query.push_bind(term).push(")");
+        }
+        query.push(order).push(" LIMIT ");
+        query.push_bind(limit);
+        let rows = query.build().fetch_all(self.db()).await?;
         rows.iter().map(model).collect()
     }
 
@@ -145,22 +208,19 @@ impl Txn {
         .bind(now.as_microsecond())
         .execute(self.db())
         .await?;
+        self.model_terms_put(&model).await?;
         Ok(model)
     }
 
     /// Writes what is said of a model.
-    pub async fn model_update(
-        &mut self,
-        uuid: &Uuid,
-        spec: &ModelSpec,
-        now: Timestamp,
-    ) -> Result<bool> {
+    pub async fn model_update(&mut self, model: &Model) -> Result<bool> {
         let done = sqlx::query("UPDATE models SET spec = ?, modified_at = ? WHERE id = ?")
-            .bind(json(spec)?)
-            .bind(now.as_microsecond())
-            .bind(id(uuid))
+            .bind(json(&model.spec)?)
+            .bind(model.modified_at.as_microsecond())
+            .bind(id(&model.uuid))
             .execute(self.db())
             .await?;
+        self.model_terms_put(model).await?;
         Ok(done.rows_affected() == 1)
     }
 

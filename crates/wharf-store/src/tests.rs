@@ -380,12 +380,10 @@ async fn versions_of_deleted_models_are_not_used_again() {
     assert_eq!(versions, [1, 2, 3]);
     // Pages of two walk all nine once, newest first within a name.
     let mut session = fixture.store.read().await.expect("a session");
-    let mut seen = Vec::new();
+    let (mut seen, all) = (Vec::new(), ModelFilter::default());
     loop {
-        let page = session
-            .model_list(&workspace, None, seen.last(), 2)
-            .await
-            .expect("read");
+        let page = session.model_list(&workspace, &all, seen.last(), 2);
+        let page = page.await.expect("read");
         if page.is_empty() {
             break;
         }

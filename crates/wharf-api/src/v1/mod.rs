@@ -3,13 +3,14 @@
 //! - [`discovery`]: where the parts are; [`routes`]: what they answer
 //! - files: [`artifacts`], [`assets`]; [`models`]
 //! - [`services`] with [`validate`], [`keys`] and [`operations`]; [`environments`]
-//! - [`images`]: that there are none
+//! - what is not kept: [`data`], [`images`], [`packages`]
 //! - [`place`]: addresses in answers; [`ask`]: what a query asks; [`gather`]: pages;
 //!   [`errors`]
 
 mod artifacts;
 mod ask;
 mod assets;
+mod data;
 mod discovery;
 mod environments;
 pub(crate) mod errors;
@@ -18,6 +19,7 @@ mod images;
 mod keys;
 mod models;
 mod operations;
+mod packages;
 mod place;
 mod routes;
 mod services;

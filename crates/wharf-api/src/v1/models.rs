@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use serde_json::Value;
-use wharf_control::models::{ModelChange, ModelQuery, ModelRequest};
+use wharf_control::models::{ModelChange, ModelFilter, ModelRequest};
 use wharf_core::{Error, workspace::Caller};
 use wharf_wire::v1::{
     models::{self, NewModel, SaidOfModel},
@@ -62,11 +62,12 @@ pub(super) async fn register(mut call: Call, caller: Caller) -> Answered {
 
 /// The models that a query asks for.
 pub(super) async fn list(call: Call, caller: Caller) -> Answered {
-    let query = ModelQuery {
+    let query = ModelFilter {
         name: ask::one(&call, "name")?,
         tags: ask::labels(&call, "tags")?,
         properties: ask::labels(&call, "properties")?,
         run_id: ask::one(&call, "runId")?,
+        dataset: ask::one(&call, "datasetId")?,
         framework: ask::one(&call, "framework")?,
         latest_only: ask::flag(&call, "latestVersionOnly")?,
     };

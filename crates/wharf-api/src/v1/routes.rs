@@ -3,8 +3,8 @@
 use http::Method;
 
 use super::{
-    artifacts, assets, discovery, environments, images, keys, models, operations, services,
-    validate,
+    artifacts, assets, data, discovery, environments, images, keys, models, operations, packages,
+    services, validate,
 };
 use crate::router::{Handler, Route, Surface, route};
 
@@ -31,6 +31,17 @@ macro_rules! files {
 macro_rules! environment {
     ($rest:literal) => {
         at!("/environment/v1.0", $rest)
+    };
+}
+
+macro_rules! builds {
+    ($rest:literal) => {
+        at!("/environment/v2.0", $rest)
+    };
+}
+macro_rules! data {
+    ($service:literal, $rest:literal) => {
+        at!($service, $rest)
     };
 }
 
@@ -69,7 +80,28 @@ pub(crate) fn routes() -> Vec<Route> {
         route!(GET environment!("/environments"), V1, Token environments::list),
         route!(GET environment!("/environments/{environment}"), V1, Token environments::get),
         route!(PUT environment!("/environments/{environment}"), V1, Token environments::put),
-        route!(GET environment!("/environments/{environment}/versions/{version}"), V1, Token environments::get),
-        route!(PUT environment!("/environments/{environment}/versions/{version}"), V1, Token environments::put),
+        route!(GET environment!("/environments/{environment}/versions/{version}"), V1, Token environments::get_version),
+        route!(PUT environment!("/environments/{environment}/versions/{version}"), V1, Token environments::put_version),
+        route!(PUT environment!("/environments/{environment}/versions/{version}/metadata"), V1, Token environments::put_labels),
+        route!(GET environment!("/environments/{environment}/labels/{label}"), V1, Token environments::get_labelled),
+        route!(GET environment!("/environments/{environment}/image"), V1, Token environments::image),
+        route!(GET environment!("/environments/{environment}/versions/{version}/image"), V1, Token environments::image_of_version),
+        route!(POST environment!("/environments/{environment}/recipe"), V1, Token environments::image),
+        route!(POST environment!("/environments/{environment}/versions/{version}/recipe"), V1, Token environments::image_of_version),
+        route!(POST builds!("/environments/{environment}/versions/{version}/image"), V1, Token environments::image_of_version),
+        route!(POST builds!("/environments/{environment}/versions/{version}/imageoncompute/{compute}"), V1, Token environments::image_of_version),
+        route!(POST mms!("/packages"), V1, Token packages::package),
+        route!(POST mms!("/profiles"), V1, Token packages::profile),
+        route!(GET data!("/dataset/v1.0", "/datasets"), V1, Token data::list),
+        route!(POST data!("/dataset/v1.0", "/datasets"), V1, Token data::refuse),
+        route!(GET data!("/dataset/v1.0", "/datasets/{dataset}"), V1, Token data::get_dataset),
+        route!(GET data!("/dataset/v1.0", "/datasets/query/{dataset}"), V1, Token data::get_dataset),
+        route!(POST data!("/dataset/v1.0", "/saveddatasets"), V1, Token data::refuse),
+        route!(GET data!("/dataset/v1.0", "/saveddatasets/{dataset}"), V1, Token data::get_dataset),
+        route!(GET data!("/datastore/v1.0", "/datastores"), V1, Token data::list),
+        route!(POST data!("/datastore/v1.0", "/datastores"), V1, Token data::refuse),
+        route!(GET data!("/datastore/v1.0", "/datastores/{datastore}"), V1, Token data::get_datastore),
+        route!(GET data!("/datastore/v1.0", "/default"), V1, Token data::get_default_datastore),
+        route!(PUT data!("/datastore/v1.0", "/default/{datastore}"), V1, Token data::get_datastore),
     ]
 }

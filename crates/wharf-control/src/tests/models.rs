@@ -11,7 +11,7 @@ use super::fields;
 use crate::{
     Page,
     blobs::BlobHeaders,
-    models::{ModelChange, ModelQuery, ModelRequest},
+    models::{ModelChange, ModelFilter, ModelRequest},
     sas::Permission,
     testing::TestApp,
 };
@@ -27,9 +27,9 @@ async fn versions_count_up_and_are_never_used_again() {
     assert!(app.model_delete(caller, path, "iris:3").await.unwrap());
     assert!(!app.model_delete(caller, path, "iris:3").await.unwrap());
     assert_eq!(test.register_model("iris").await.id.version, 4);
-    let query = ModelQuery {
+    let query = ModelFilter {
         latest_only: true,
-        ..ModelQuery::default()
+        ..ModelFilter::default()
     };
     let listed = app.model_list(caller, path, &query, &Page::first(10)).await;
     let ids: Vec<_> = listed
@@ -44,7 +44,7 @@ async fn versions_count_up_and_are_never_used_again() {
         limit: 1,
     };
     let refused = app
-        .model_list(caller, path, &ModelQuery::default(), &bad)
+        .model_list(caller, path, &ModelFilter::default(), &bad)
         .await;
     assert_eq!(fields(refused), ["$skipToken"]);
 }

@@ -1,9 +1,17 @@
-//! The environment document that a deployment carries, as far as Wharf acts on it.
+//! The environment document that a deployment carries, as far as Wharf acts on it; and
+//! registered environments, of which deployments carry copies.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use wharf_core::{
-    environment::{CondaDependency, CondaSpec, DockerSection, EnvironmentSpec, PythonSection},
-    limits::{LONGEST_NAME, LONGEST_REFERENCE, MOST_PACKAGES, MOST_VARIABLES},
+    environment::{
+        CondaDependency, CondaSpec, DockerSection, EnvironmentSpec, PythonSection,
+        RegisteredEnvironment,
+    },
+    finding::Finding,
+    limits::{
+        LONGEST_NAME, LONGEST_REFERENCE, MOST_ENVIRONMENT_LABELS, MOST_KEPT_OF_ENVIRONMENT,
+        MOST_PACKAGES, MOST_VARIABLES,
+    },
 };
 
 use super::fields::Fields;
@@ -19,8 +27,8 @@ fn read(environment: &mut Fields<'_>) -> EnvironmentSpec {
     if is_reference {
         environment.refuse(
             "python",
-            "is missing; a registered environment cannot be named yet, so send its whole \
-             definition",
+            "is missing; an environment comes with its whole definition: Environment.get gives \
+             that of a registered one",
         );
     }
     EnvironmentSpec {
@@ -102,6 +110,94 @@ fn docker(docker: &mut Fields<'_>) -> DockerSection {
         base_dockerfile: docker.text("baseDockerfile"),
         has_build_context: docker.raw("buildContext").is_some(),
     }
+}
+
+/// Members of a registration, with what stands for one that is left out.
+fn members() -> [(&'static str, Value); 6] {
+    [
+        ("python", Value::Null),
+        ("environmentVariables", json!({})),
+        ("docker", Value::Null),
+        ("spark", Value::Null),
+        ("inferencingStackVersion", Value::Null),
+        ("r", Value::Null),
+    ]
+}
+
+/// Reads a registration, whose members the SDK spells with a large first letter, but for
+/// some. What comes back is what is kept: without name and version, which the path has.
+///
+/// # Errors
+/// Every wrong member at once.
+pub fn read_registration(body: &Value) -> Result<Value, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut kept = Map::new();
+    for (name, value) in body.as_object().into_iter().flatten() {
+        let mut letters = name.chars();
+        let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+        let lower: String = first.into_iter().chain(letters).collect();
+        if kept.contains_key(&lower) {
+            findings.push(Finding::new(
+                lower,
+                "is there twice, with and without a large letter",
+            ));
+        } else {
+            kept.insert(lower, value.clone());
+        }
+    }
+    let whole = if body.is_object() {
+        Value::Object(kept)
+    } else {
+        body.clone()
+    };
+    let mut fields = Fields::of_body(&whole, &mut findings);
+    read(&mut fields);
+    let kept = members().into_iter().map(|(name, absent)| {
+        let value = fields.raw(name).cloned();
+        (name.to_owned(), value.unwrap_or(absent))
+    });
+    let kept: Map<_, _> = kept.collect();
+    fields.check_kept("body", &kept, MOST_KEPT_OF_ENVIRONMENT);
+    if findings.is_empty() {
+        Ok(without_secrets(Value::Object(kept)))
+    } else {
+        Err(findings)
+    }
+}
+
+/// Reads the labels for a version.
+///
+/// # Errors
+/// Every wrong member at once.
+pub fn read_labels(body: &Value) -> Result<Vec<String>, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut fields = Fields::of_body(body, &mut findings);
+    let labels = fields.texts("Labels", MOST_ENVIRONMENT_LABELS);
+    if findings.is_empty() {
+        Ok(labels)
+    } else {
+        Err(findings)
+    }
+}
+
+/// A registered environment as it is shown, and as a deployment carries it.
+pub fn document(environment: &RegisteredEnvironment) -> Value {
+    let mut document = json!({
+        "name": environment.name.as_str(),
+        "version": environment.version,
+        "assetId": null,
+    });
+    if let (Some(members), Some(kept)) =
+        (document.as_object_mut(), environment.document.as_object())
+    {
+        members.extend(kept.clone());
+    }
+    document
+}
+
+/// A page of environments. A token at the end, even a null one, means no more.
+pub fn page(documents: Vec<Value>, next: Option<String>) -> Value {
+    json!({"value": documents, "continuationToken": next})
 }
 
 /// The environment as it is stored and shown: the registry's password goes, since

@@ -6,13 +6,13 @@
 //!
 //! - where and what went wrong: [`discovery`], [`errors`]
 //! - files: [`artifacts`], [`assets`]; [`models`]
-//! - [`services`], their [`operations`], and the environments inside of them
+//! - [`services`], their [`operations`]; [`environments`], registered and inside of services
 //! - [`images`]: that there are none; [`labels`]: filters of lists
 
 pub mod artifacts;
 pub mod assets;
 pub mod discovery;
-mod environments;
+pub mod environments;
 pub mod errors;
 mod fields;
 pub mod images;

@@ -2,8 +2,10 @@
 
 mod artifacts;
 mod bad_input;
+mod environments;
 mod migrate;
 mod models;
+mod not_kept;
 mod routes;
 mod services;
 mod tokens;

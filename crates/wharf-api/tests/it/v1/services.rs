@@ -533,21 +533,6 @@ async fn what_is_not_offered_is_said_so() {
         assert_answer("ok", &answer);
         assert!(answer.text().contains("Model.deploy"));
     }
-    for (method, rest) in [
-        ("GET", ""),
-        ("GET", "/env"),
-        ("PUT", "/env"),
-        ("GET", "/env/versions/1"),
-        ("PUT", "/env/versions/1"),
-    ] {
-        let path = format!(
-            "/environment/v1.0{}/environments{rest}",
-            surface.workspace()
-        );
-        let answer = surface.ask(method, &path).json(&json!({})).send().await;
-        assert_eq!(answer.status, 400);
-        assert_answer("ok", &answer);
-    }
     for kind in ["AKSENDPOINT", "ACI"] {
         let mut body = create_body("other");
         body["computeType"] = json!(kind);
@@ -567,6 +552,6 @@ async fn what_is_not_offered_is_said_so() {
         .await;
     assert_eq!(
         refused.refused_fields(),
-        ["environmentImageRequest.environment"]
+        ["environmentImageRequest.modelIds"]
     );
 }
