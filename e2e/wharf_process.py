@@ -49,6 +49,8 @@ class WharfProcess:
         # The server makes environments with the `uv` of this Python's own folder.
         # Environments of the tests are small; they do not ask for a roomy disk.
         self.variables.setdefault("WHARF_KEEP_FREE", "64")
+        # One principal plays all the people of all tests.
+        self.variables.setdefault("WHARF_NO_THROTTLE", "true")
         self.variables["PATH"] = f"{Path(sys.executable).parent}:{self.variables['PATH']}"
 
     def start(self):

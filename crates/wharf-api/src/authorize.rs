@@ -21,6 +21,10 @@ use crate::{
 const FOR_EVERYBODY: [&str; 2] = ["/tenants", "/subscriptions"];
 /// The provider of what has none in its path.
 const RESOURCES: &str = "Microsoft.Resources";
+/// What a sign-in is called.
+const SIGN_IN: &str = "Wharf.Authorization/signIn/action";
+/// What blobs are called.
+const BLOBS: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs";
 /// Segments of `/subscriptions/ID` and of `/subscriptions/ID/resourceGroups/GROUP`.
 const SUBSCRIPTION: usize = 2;
 const GROUP: usize = 4;
@@ -116,6 +120,12 @@ impl Target {
         }
         action.push('/');
         action.push_str(&verb);
+        // No roles are about these; the audit log names them.
+        match route.surface {
+            Surface::SignIn => action = SIGN_IN.to_owned(),
+            Surface::Blob => action = format!("{BLOBS}/{verb}"),
+            Surface::Arm | Surface::V1 => {}
+        }
         let has_group = words.len() >= GROUP && is(&words[SUBSCRIPTION], "resourceGroups");
         let place = if has_group { GROUP } else { SUBSCRIPTION };
         let names_resource = has_group

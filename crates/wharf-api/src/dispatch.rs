@@ -9,6 +9,7 @@ use wharf_core::{Error, workspace::Caller};
 
 use crate::{
     answer::{Answered, Body},
+    audit::{Origin, Outcome, Strangers, Trail},
     auth::bearer,
     authorize::Target,
     blob,
@@ -16,8 +17,9 @@ use crate::{
     call::Call,
     refusal::Refusal,
     request_id::RequestId,
-    router::{Answering, Guarded, Handler, Router, Surface, surface_of},
+    router::{Access, Guarded, Handler, Route, Router, Surface, surface_of},
     settings::{ApiSettings, Limits},
+    throttle::{Remaining, Throttle},
     v1,
 };
 
@@ -26,6 +28,8 @@ use crate::{
 pub struct Api {
     pub(crate) settings: Arc<ApiSettings>,
     router: Arc<Router>,
+    throttle: Option<Arc<Throttle>>,
+    strangers: Arc<Strangers>,
 }
 
 impl Api {
@@ -33,7 +37,10 @@ impl Api {
     pub fn new(mut settings: ApiSettings) -> Self {
         let length = settings.public_url.trim_end_matches('/').len();
         settings.public_url.truncate(length);
+        let throttle = settings.throttling.map(Throttle::new);
         Self {
+            throttle: throttle.map(Arc::new),
+            strangers: Arc::new(Strangers::new()),
             settings: Arc::new(settings),
             router: Arc::new(Router::new()),
         }
@@ -55,19 +62,81 @@ impl Api {
         let is_blob = is_blob_host(&parts);
         // Both are cheap to clone; a path of its own would be copied.
         let (method, uri) = (parts.method.clone(), parts.uri.clone());
-        let (surface, answered) = self.route(parts, body, is_blob).await;
-        let mut response = answered.unwrap_or_else(|refusal| {
-            log_refusal(&refusal, &method, uri.path(), &id);
-            self.render(surface, &refusal, &id)
-        });
-        let headers = response.headers_mut();
-        id.write(headers);
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
-        log(&method, uri.path(), response.status(), &id);
+        let api = self.clone();
+        let answering = async move {
+            let response = api.respond(parts, body, is_blob, &id).await;
+            (response, id)
+        };
+        let mut response = if method.is_safe() {
+            let (response, id) = answering.await;
+            log(&method, uri.path(), response.status(), &id);
+            response
+        } else {
+            match outlive_client(answering).await {
+                Ok((response, id)) => {
+                    log(&method, uri.path(), response.status(), &id);
+                    response
+                }
+                Err(refusal) => {
+                    let id = RequestId::of(&http::HeaderMap::new());
+                    log_refusal(&refusal, &method, uri.path(), &id);
+                    let surface = surface_of(uri.path(), is_blob);
+                    let mut response = self.render(surface, &refusal, &id);
+                    id.write(response.headers_mut());
+                    response
+                }
+            }
+        };
+        response
+            .headers_mut()
+            .insert(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
         response
     }
 
-    async fn route(&self, parts: Parts, body: Source, is_blob: bool) -> (Surface, Answered) {
+    /// Answers, and records what there is to record before the answer goes out.
+    async fn respond(
+        &self,
+        parts: Parts,
+        body: Source,
+        is_blob: bool,
+        id: &RequestId,
+    ) -> Response<Body> {
+        let (method, uri) = (parts.method.clone(), parts.uri.clone());
+        let origin = Origin::of(&parts);
+        let mut trail = Trail::default();
+        let mut remaining = None;
+        let (surface, answered) = self
+            .route(parts, body, is_blob, &mut trail, &mut remaining)
+            .await;
+        let code = answered.as_ref().err().map(|refusal| refusal.code);
+        let mut response = answered.unwrap_or_else(|refusal| {
+            log_refusal(&refusal, &method, uri.path(), id);
+            self.render(surface, &refusal, id)
+        });
+        let outcome = Outcome {
+            status: response.status(),
+            code,
+        };
+        let app = &self.settings.app;
+        if let Some(entry) = self.strangers.entry(origin, trail, outcome, id, app.now()) {
+            app.audit_record(&entry).await;
+        }
+        let headers = response.headers_mut();
+        if let Some((name, left)) = remaining {
+            headers.insert(name, HeaderValue::from(left));
+        }
+        id.write(headers);
+        response
+    }
+
+    async fn route(
+        &self,
+        parts: Parts,
+        body: Source,
+        is_blob: bool,
+        trail: &mut Trail,
+        remaining: &mut Remaining,
+    ) -> (Surface, Answered) {
         let settings = &self.settings;
         // First of all, so that no refusal drops it unread.
         let body = RequestBody::new(body, &settings.limits);
@@ -87,20 +156,58 @@ impl Api {
             parts,
             captures: found.captures,
         };
-        let is_read = call.parts.method.is_safe();
-        let answering = match route.handler {
-            Handler::Open(handler) | Handler::Signature(handler) => handler(call),
-            Handler::Token(handler) => match admit(&call, target) {
-                Ok(caller) => handler(call, caller),
-                Err(refusal) => return (route.surface, Err(refusal)),
-            },
-        };
-        let answered = if is_read {
-            answering.await
-        } else {
-            outlive_client(answering).await
+        let admitted = self.admit(&call, route, target, trail, remaining).await;
+        let answered = match (route.handler, admitted) {
+            (_, Err(refusal)) => Err(refusal),
+            (Handler::Open(handler) | Handler::Signature(handler), Ok(_)) => handler(call).await,
+            (Handler::Token(handler), Ok(Some(caller))) => handler(call, caller).await,
+            (Handler::Token(_), Ok(None)) => {
+                Err(Error::internal("a route with a token has no caller").into())
+            }
         };
         (route.surface, answered)
+    }
+
+    /// Who asks, if the caller may ask for that, and so often; and whether what happens
+    /// now can be recorded.
+    async fn admit(
+        &self,
+        call: &Call,
+        route: &Route,
+        target: &Target,
+        trail: &mut Trail,
+        remaining: &mut Remaining,
+    ) -> Result<Option<Caller>, Refusal> {
+        let method = &call.parts.method;
+        let asked = target.asked(call.uri().path(), &call.captures);
+        let asked = &*trail.asked.insert(asked);
+        let caller = match route.access() {
+            Access::Open => {
+                // A sign-in changes nothing; one that was denied is recorded.
+                trail.is_left_out = true;
+                return Ok(None);
+            }
+            Access::Signature => {
+                // A block shows nowhere until a list names it.
+                let comp = call.query("comp");
+                trail.is_left_out = comp.is_some_and(|comp| comp.eq_ignore_ascii_case("block"));
+                None
+            }
+            Access::Token => {
+                let caller = bearer::caller(call)?;
+                trail.principal = Some(caller.principal.clone());
+                if let Some(throttle) = &self.throttle {
+                    let (who, now) = (caller.principal.id, self.settings.app.now());
+                    *remaining = throttle.count(who, &asked.scope, route.surface, method, now)?;
+                }
+                target.authorize(&caller, asked)?;
+                Some(caller)
+            }
+        };
+        if !method.is_safe() && !trail.is_left_out {
+            self.settings.app.audit_ready().await?;
+        }
+        Ok(caller)
     }
 
     /// The last line of a refusal: its surface's own shape.
@@ -122,20 +229,14 @@ impl Api {
     }
 }
 
-/// Who asks, if the caller may ask for that.
-fn admit(call: &Call, target: &Target) -> Result<Caller, Refusal> {
-    let caller = bearer::caller(call)?;
-    let asked = target.asked(call.uri().path(), &call.captures);
-    target.authorize(&caller, &asked)?;
-    Ok(caller)
-}
-
 /// Runs a write to its end although its client leaves. hyper drops what answers a
 /// connection that closes, and what follows a commit (a route to refresh, a
 /// reconciler to wake) must not be dropped with it.
-async fn outlive_client(answering: Answering) -> Answered {
+async fn outlive_client<T: Send + 'static>(
+    answering: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Refusal> {
     let ended = tokio::spawn(answering).await;
-    ended.unwrap_or_else(|error| Err(Error::internal(format!("a handler: {error}")).into()))
+    ended.map_err(|error| Error::internal(format!("a handler: {error}")).into())
 }
 
 /// Browsers must not guess that an answer is a page.

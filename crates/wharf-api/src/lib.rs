@@ -10,7 +10,8 @@
 //!
 //! - [`listen`]: TLS and connections; [`dispatch`]: the phases of one request
 //! - [`router`]: every route on one page; [`tree`]: how paths find them
-//! - [`authorize`]: what a route does to what, and whether the caller may
+//! - [`authorize`]: what a route does to what, and whether the caller may;
+//!   [`throttle`]: how often; [`audit`]: what is recorded of it
 //! - [`call`], [`body`], [`json`], [`query`], [`page`]: what a handler receives
 //! - [`answer`], [`refusal`]: what it gives back; [`request_id`]: what ties it to the log
 //! - surfaces: [`metadata`], [`auth`], [`arm`], [`v1`], [`blob`]
@@ -21,6 +22,7 @@
 mod activity;
 mod answer;
 mod arm;
+mod audit;
 mod auth;
 mod authorize;
 mod blob;
@@ -36,9 +38,11 @@ mod refusal;
 mod request_id;
 pub mod router;
 mod settings;
+mod throttle;
 mod tree;
 mod v1;
 
 pub use answer::{Body, BodyError};
 pub use dispatch::Api;
 pub use settings::{ApiSettings, Limits};
+pub use throttle::Throttling;

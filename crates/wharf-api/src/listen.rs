@@ -3,6 +3,8 @@
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
 use hyper::{
+    Request,
+    body::Incoming,
     server::conn::{http1, http2},
     service::service_fn,
 };
@@ -19,6 +21,7 @@ use wharf_core::room::{Place, Room};
 
 use crate::{
     activity::{Activity, Quiet},
+    audit::Peer,
     dispatch::Api,
     settings::Limits,
 };
@@ -103,6 +106,10 @@ async fn connection(
     mut shutdown: watch::Receiver<bool>,
     _place: Place,
 ) {
+    let Ok(peer) = stream.peer_addr() else {
+        return;
+    };
+    let peer = Peer(peer.ip());
     // Answers are written at once; small ones must not wait for more.
     let _ = stream.set_nodelay(true);
     let shaken = tokio::select! {
@@ -111,15 +118,20 @@ async fn connection(
     };
     match shaken {
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(PROTOCOLS[0]) => {
-            serve_http2(api, stream, shutdown).await;
+            serve_http2(api, stream, peer, shutdown).await;
         }
-        Ok(Ok(stream)) => serve_http1(api, stream, shutdown).await,
+        Ok(Ok(stream)) => serve_http1(api, stream, peer, shutdown).await,
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
         Err(_) => tracing::debug!("TLS handshake took too long"),
     }
 }
 
-async fn serve_http1(api: Api, stream: TlsStream<TcpStream>, mut shutdown: watch::Receiver<bool>) {
+async fn serve_http1(
+    api: Api,
+    stream: TlsStream<TcpStream>,
+    peer: Peer,
+    mut shutdown: watch::Receiver<bool>,
+) {
     let limits = &api.settings.limits;
     let mut builder = http1::Builder::new();
     builder
@@ -129,7 +141,8 @@ async fn serve_http1(api: Api, stream: TlsStream<TcpStream>, mut shutdown: watch
         .max_header_size(limits.head_bytes + limits.uri_bytes)
         .max_buf_size(limits.head_bytes + limits.uri_bytes + READ_AHEAD);
     let activity = Activity::new();
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         let (api, activity) = (api.clone(), Arc::clone(&activity));
         async move { Ok::<_, Infallible>(activity.watch(api.answer_connection(request)).await) }
     });
@@ -143,7 +156,12 @@ async fn serve_http1(api: Api, stream: TlsStream<TcpStream>, mut shutdown: watch
     finish(served, quiet, limits).await;
 }
 
-async fn serve_http2(api: Api, stream: TlsStream<TcpStream>, mut shutdown: watch::Receiver<bool>) {
+async fn serve_http2(
+    api: Api,
+    stream: TlsStream<TcpStream>,
+    peer: Peer,
+    mut shutdown: watch::Receiver<bool>,
+) {
     let limits = &api.settings.limits;
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
@@ -155,7 +173,8 @@ async fn serve_http2(api: Api, stream: TlsStream<TcpStream>, mut shutdown: watch
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING);
     let activity = Activity::new();
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         let (api, activity) = (api.clone(), Arc::clone(&activity));
         async move { Ok::<_, Infallible>(activity.watch(api.answer_connection(request)).await) }
     });

@@ -118,6 +118,7 @@ impl From<Error> for Refusal {
             },
             Error::Forbidden { .. } => new(StatusCode::FORBIDDEN, "AuthorizationFailed"),
             Error::TooLarge { .. } => new(StatusCode::PAYLOAD_TOO_LARGE, "RequestContentTooLarge"),
+            Error::QuotaExceeded(_) => new(StatusCode::CONFLICT, "QuotaExceeded"),
             Error::Precondition { .. } => {
                 new(StatusCode::PRECONDITION_FAILED, "PreconditionFailed")
             }
@@ -185,6 +186,11 @@ mod tests {
                 limit: 1,
             },
             Error::Precondition { why: String::new() },
+            Error::QuotaExceeded(wharf_core::quota::OverQuota {
+                quota: wharf_core::quota::Quota::Models,
+                used: 1,
+                most: 1,
+            }),
             Error::Unsupported {
                 what: String::new(),
             },

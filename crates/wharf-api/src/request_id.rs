@@ -39,6 +39,15 @@ impl RequestId {
         &self.text
     }
 
+    /// What ties several calls together: the client's word for it, or this id.
+    pub(crate) fn correlation(&self) -> &str {
+        let sent = self
+            .correlation
+            .as_ref()
+            .and_then(|value| value.to_str().ok());
+        sent.unwrap_or(&self.text)
+    }
+
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         if let Ok(id) = HeaderValue::from_str(&self.text) {
             let correlation = self.correlation.clone().unwrap_or_else(|| id.clone());

@@ -130,7 +130,7 @@ pub fn routes() -> &'static [Route] {
 #[rustfmt::skip]
 static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
     use arm::{
-        authorization, computes, deployments, kubernetes_versions, managed_clusters, operations,
+        activity_log, authorization, computes, deployments, kubernetes_versions, managed_clusters, operations,
         providers, resource_groups, resources, subscriptions, workspace_actions, workspaces,
     };
     use auth::{authority, identity};
@@ -205,6 +205,7 @@ static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
         route!(GET subscription!("/providers/Microsoft.ContainerService/locations/{location}/kubernetesVersions"), Arm, Token kubernetes_versions::list),
         route!(GET subscription!("/providers/Microsoft.ContainerService/locations/{location}/orchestrators"), Arm, Token kubernetes_versions::orchestrators),
 
+        route!(GET subscription!("/providers/Microsoft.Insights/eventtypes/management/values"), Arm, Token activity_log::list),
         route!(GET "/providers/Wharf.Authorization/principals", Arm, Token authorization::principals),
         route!(PUT "/providers/Wharf.Authorization/principals/{principal}", Arm, Token authorization::create_principal),
         route!(DELETE "/providers/Wharf.Authorization/principals/{principal}", Arm, Token authorization::delete_principal),

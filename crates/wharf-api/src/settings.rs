@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use wharf_control::App;
 
+use crate::throttle::Throttling;
+
 /// What an [`crate::Api`] is made of.
 pub struct ApiSettings {
     /// The use cases.
@@ -12,6 +14,8 @@ pub struct ApiSettings {
     pub public_url: String,
     /// Limits on what clients send.
     pub limits: Limits,
+    /// How fast the calls of one principal may come; as fast as they like without.
+    pub throttling: Option<Throttling>,
 }
 
 /// Limits on what strangers send and on how long they may take.

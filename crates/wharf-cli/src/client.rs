@@ -55,6 +55,19 @@ impl Client {
         self.request(Method::GET, path, None).await
     }
 
+    /// Reads a list with more in its query.
+    pub(crate) async fn get_with(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<Value, CliError> {
+        let mut pairs = vec![("api-version", API_VERSION)];
+        pairs.extend(query.iter().map(|(name, value)| (*name, value.as_str())));
+        let url = url(&format!("{}{path}", self.server_url), &pairs)?;
+        let request = self.http.get(url).bearer_auth(self.token.reveal());
+        send(request, &self.server_url).await
+    }
+
     /// Writes a resource.
     pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value, CliError> {
         self.request(Method::PUT, path, Some(body)).await

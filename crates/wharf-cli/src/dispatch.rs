@@ -1,7 +1,7 @@
 //! Who does what was typed, and with which exit code the process ends.
 
 use crate::{
-    cluster, doctor, env, error::CliError, exec, grammar::Command, keys, principal,
+    audit, cluster, doctor, env, error::CliError, exec, grammar::Command, keys, principal,
     printer::Printer, replicas,
 };
 
@@ -24,6 +24,7 @@ fn perform(command: Command, printer: &mut Printer<'_>) -> Result<u8, CliError> 
         Command::Cluster(args) => wait(cluster::run(&args, printer))?.map(|()| 0),
         Command::Replicas(args) => replicas::run(&args, printer).map(|()| 0),
         Command::Principal(args) => wait(principal::run(&args, printer))?.map(|()| 0),
+        Command::Audit(args) => wait(audit::run(&args, printer))?.map(|()| 0),
         Command::Keys(args) => keys::run(&args, printer).map(|()| 0),
         Command::Version => printer
             .data(&format!("wharf {}\n", env!("CARGO_PKG_VERSION")))

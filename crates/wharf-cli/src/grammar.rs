@@ -3,8 +3,8 @@
 use clap::Subcommand;
 
 use crate::{
-    cluster::ClusterArgs, doctor::DoctorArgs, env::EnvArgs, exec::ExecArgs, keys::KeysArgs,
-    principal::PrincipalArgs, replicas::ReplicasArgs,
+    audit::AuditArgs, cluster::ClusterArgs, doctor::DoctorArgs, env::EnvArgs, exec::ExecArgs,
+    keys::KeysArgs, principal::PrincipalArgs, replicas::ReplicasArgs,
 };
 
 /// The commands of a person's shell.
@@ -22,6 +22,8 @@ pub enum Command {
     Replicas(ReplicasArgs),
     /// Say who else may sign in, and what they may do
     Principal(PrincipalArgs),
+    /// Print who did what
+    Audit(AuditArgs),
     /// Replace the key that signs tokens
     Keys(KeysArgs),
     /// Print the version

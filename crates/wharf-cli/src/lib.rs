@@ -5,9 +5,10 @@
 //! - where things are: [`data_dir`], [`admin_file`], [`environment`], [`session`]
 //! - [`client`]: the server's APIs over HTTPS
 //! - commands: [`env`], [`exec`], [`doctor`], [`cluster`], [`replicas`], [`keys`],
-//!   [`principal`]
+//!   [`principal`], [`audit`]
 
 mod admin_file;
+mod audit;
 mod client;
 mod cluster;
 mod data_dir;

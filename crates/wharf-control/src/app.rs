@@ -13,10 +13,11 @@ use wharf_core::{
     clock::Clock,
     deployment::WorkloadKey,
     environment::{BuiltEnvironment, EnvironmentBuilder, EnvironmentError},
+    quota::Quotas,
     resource::Generation,
     route::RouteTable,
 };
-use wharf_store::{BlobStore, OperationLogs, Store, Txn};
+use wharf_store::{AuditLog, BlobStore, OperationLogs, Store, Txn};
 
 use crate::{
     bootstrap::{Administrator, Bootstrap},
@@ -41,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) blobs: BlobStore,
     pub(crate) logs: OperationLogs,
+    pub(crate) audit: AuditLog,
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) backend_changes: broadcast::Sender<WorkloadKey>,
     pub(crate) provider: Arc<dyn Provider>,
@@ -77,6 +79,8 @@ pub struct AppSettings {
     pub blobs: BlobStore,
     /// Lines.
     pub logs: OperationLogs,
+    /// Who did what.
+    pub audit: AuditLog,
     /// Runs replicas on the local cluster.
     pub backend: Arc<dyn Backend>,
     /// Names each workload of that backend of which a replica changed.
@@ -106,6 +110,8 @@ pub struct AppSettings {
     pub largest_blob: u64,
     /// What clusters are made of.
     pub catalogue: Catalogue,
+    /// How much each workspace may have.
+    pub quotas: Quotas,
 }
 
 impl App {
@@ -124,6 +130,13 @@ impl App {
             settings.token_lifetime,
             &settings.public_url,
         );
+        let quotas = settings.quotas;
+        settings
+            .store
+            .write::<_, Error, _>(move |txn| {
+                Box::pin(async move { Ok(txn.quotas_put(&quotas).await?) })
+            })
+            .await?;
         let access = Access::load(&settings.store).await?;
         let issuer = settings.scoring_key.public().clone();
         let routes = Routes::load(&settings.store, issuer, administrator.first_workspace).await?;
@@ -133,6 +146,7 @@ impl App {
                 store: settings.store,
                 blobs: settings.blobs,
                 logs: settings.logs,
+                audit: settings.audit,
                 backend: settings.backend,
                 backend_changes: settings.backend_changes,
                 provider: settings.provider,
@@ -182,7 +196,8 @@ impl App {
         &self.inner.administrator
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
+    /// The time by the injected clock.
+    pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 

@@ -337,6 +337,7 @@ impl App {
     /// Reads a blob, or the part from `start` up to and including `end`.
     ///
     /// # Errors
+    /// [`wharf_core::Error::Forbidden`] without read permission;
     /// [`wharf_core::Error::NotFound`]; [`wharf_core::Error::Invalid`] (field `Range`)
     /// for a range outside the blob.
     pub async fn blob_read(
@@ -344,6 +345,7 @@ impl App {
         grant: &SasGrant,
         range: Option<(u64, Option<u64>)>,
     ) -> Result<BlobDownload> {
+        grant.require_read()?;
         let content = self.blob_head(grant).await?;
         let (start, length) = match range {
             None => (0, content.size),

@@ -13,7 +13,7 @@
 //!
 //! - [`app`]: what everything hangs on; [`bootstrap`]: what a first start makes
 //! - [`cache`]: reads that need not be repeated
-//! - who asks: [`access`], [`token`], [`principals`]; where: [`places`]
+//! - who asks: [`access`], [`token`], [`principals`]; who did: [`audit`]; where: [`places`]
 //! - the nouns: [`workspaces`], [`template_deployments`], [`computes`], [`credentials`],
 //!   [`managed_clusters`], [`operations`],
 //!   [`artifacts`], [`blobs`], [`models`], [`environments`], [`endpoints`]
@@ -24,6 +24,7 @@
 pub mod access;
 pub mod app;
 pub mod artifacts;
+pub mod audit;
 pub mod blobs;
 pub mod bootstrap;
 mod cache;

@@ -26,7 +26,8 @@ const STORAGE_VERSION: &str = "2021-08-06";
 pub enum Permission {
     /// Download.
     Read,
-    /// Upload, and looking at what was uploaded.
+    /// Upload, and seeing that it is there: SDK v1 asks for size and tag with the same
+    /// address after it has uploaded. Never the bytes.
     Write,
 }
 
@@ -34,7 +35,7 @@ impl Permission {
     fn as_str(self) -> &'static str {
         match self {
             Self::Read => "r",
-            Self::Write => "rcw",
+            Self::Write => "cw",
         }
     }
 }
@@ -72,6 +73,19 @@ impl SasGrant {
         match self.permission {
             Permission::Write => Ok(()),
             Permission::Read => Err(forbidden("the signature allows reading only")),
+        }
+    }
+}
+
+impl SasGrant {
+    /// Whether downloads are allowed.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when they are not.
+    pub fn require_read(&self) -> Result<()> {
+        match self.permission {
+            Permission::Read => Ok(()),
+            Permission::Write => Err(forbidden("the signature allows uploading only")),
         }
     }
 }
@@ -257,7 +271,7 @@ mod tests {
             );
         }
         for (name, value) in [
-            ("sp", "rcw"),
+            ("sp", "cw"),
             ("se", "2030-01-01T00:00:00Z"),
             ("sig", "AAAA"),
         ] {

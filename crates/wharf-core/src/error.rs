@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::finding::Finding;
+use crate::{finding::Finding, quota::OverQuota};
 
 /// What a message speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -133,6 +133,9 @@ pub enum Error {
         /// What is missing.
         why: String,
     },
+    /// The workspace would have more of something than it may have.
+    #[error("{0}")]
+    QuotaExceeded(OverQuota),
     /// An input is larger than its limit.
     #[error("{what} is larger than the limit of {limit} bytes")]
     TooLarge {

@@ -9,7 +9,8 @@
 //! - the nouns: [`workspace`], [`template_deployment`], [`managed_cluster`], [`compute`], [`model`],
 //!   [`environment`], [`endpoint`], [`endpoint_request`], [`deployment`],
 //!   [`built_in_script`], [`kubeconfig`]
-//! - what fits where: [`capacity`]; who may do what: [`access`]
+//! - what fits where: [`capacity`]; who may do what: [`access`], how
+//!   often: [`bucket`], how much: [`mod@quota`], and who did: [`audit`]
 //! - what routers read: [`route`], [`keys`], [`token`], [`scaling`]; how many may come: [`room`]
 //! - names and certificates of computes: [`tls`]
 //! - what others implement: [`backend`], [`clock`]
@@ -18,7 +19,9 @@
 //! - where tests end a process: [`fault`]
 
 pub mod access;
+pub mod audit;
 pub mod backend;
+pub mod bucket;
 pub mod built_in_script;
 pub mod capacity;
 pub mod catalogue;
@@ -41,6 +44,7 @@ pub mod model;
 pub mod name;
 pub mod network;
 pub mod operation;
+pub mod quota;
 pub mod quote;
 pub mod resource;
 pub mod resource_id;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use wharf_core::Error;
+use wharf_core::{Error, quota::OverQuota};
 
 /// An error of the store. Nothing in it is for clients but the split that
 /// [`From`] makes: safe to try again, or our bug.
@@ -11,6 +11,9 @@ pub enum StoreError {
     /// A unique or foreign key stands in the way.
     #[error("constraint: {0}")]
     Constraint(String),
+    /// A workspace would use more than it may.
+    #[error("{0}")]
+    Quota(OverQuota),
     /// The disk is full.
     #[error("the disk is full: {0}")]
     Full(String),
@@ -90,6 +93,7 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let inside = error.to_string();
         match error {
+            StoreError::Quota(over) => Self::QuotaExceeded(over),
             StoreError::Full(_)
             | StoreError::Closed(_)
             | StoreError::Busy(_)

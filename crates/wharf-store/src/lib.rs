@@ -9,12 +9,14 @@
 //!
 //! - [`store`]: opening, reading, and the one writer with group commit
 //! - one file per noun, each with its reads ([`Session`]) and writes ([`Txn`])
-//! - [`blobs`]: bytes by their digest, and bytes of [`blocks`]; [`operation_logs`]: lines by operation
+//! - [`blobs`]: bytes by their digest, and bytes of [`blocks`]; [`operation_logs`]: lines by operation;
+//!   [`audit_log`]: who did what
 //! - [`check`]: whether all of it still holds
 //! - [`fault`]: where tests end the process
 //! - [`seal`]: fields that must not be readable in the file
 
 pub mod artifacts;
+pub mod audit_log;
 mod blob_files;
 mod blob_names;
 pub mod blobs;
@@ -41,12 +43,14 @@ pub mod store;
 pub mod template_deployments;
 #[cfg(test)]
 mod tests;
+pub mod usage;
 mod version;
 pub mod workspaces;
 mod writer;
 #[cfg(test)]
 mod writer_tests;
 
+pub use audit_log::{AuditLog, AuditPage, AuditSettings};
 pub use blobs::{BlobStore, BlobWriter, StoredBlob, StoredBlock};
 pub use compute_tls::StoredLabel;
 pub use error::StoreError;

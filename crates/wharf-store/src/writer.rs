@@ -173,8 +173,22 @@ impl Writer {
         let ran = AssertUnwindSafe(job.0.run(&mut self.txn))
             .catch_unwind()
             .await;
-        let keep = ran.as_ref().is_ok_and(|ran| ran.keep);
-        done.extend(ran.ok().map(|ran| ran.deliver));
+        let mut keep = ran.as_ref().is_ok_and(|ran| ran.keep);
+        let mut deliver = ran.ok().map(|ran| ran.deliver);
+        if keep {
+            let over = match self.txn.usage_over().await {
+                Ok(None) => None,
+                Ok(Some(over)) => Some(StoreError::Quota(over)),
+                Err(error) => Some(error),
+            };
+            if let Some(refused) = over {
+                // The job did its work, and nothing of it stays.
+                keep = false;
+                deliver =
+                    deliver.map(|deliver| -> Deliver { Box::new(move |_| deliver(Err(refused))) });
+            }
+        }
+        done.extend(deliver);
         // After some errors (a full disk, one of input or output) SQLite rolls the
         // whole transaction back by itself, savepoints and all:
         // sqlite.org/lang_transaction.html, section 3.

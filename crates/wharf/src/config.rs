@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum, builder::FalseyValueParser};
 use wharf_cli::HomeArgs;
 use wharf_core::tls::HostName;
 
-use crate::error::StartError;
+use crate::{error::StartError, guard::GuardArgs};
 
 /// Longest lifetime of tokens, in seconds: a day.
 pub(crate) const LONGEST_TOKEN_LIFETIME: u64 = 86_400;
@@ -167,6 +167,9 @@ pub(crate) struct ServerArgs {
         value_parser = clap::value_parser!(u64).range(0..=3_600)
     )]
     pub(crate) drain: u64,
+
+    #[command(flatten)]
+    pub(crate) guard: GuardArgs,
 
     /// What is logged: a level, or levels by part such as `info,wharf_router=debug`
     #[arg(long, env = "WHARF_LOG", value_name = "FILTER", default_value = "info")]

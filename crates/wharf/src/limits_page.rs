@@ -34,7 +34,7 @@ fn bytes(bytes: u64) -> String {
             (number, unit) = (number / 1024, larger);
         }
     }
-    format!("{number} {unit}")
+    format!("{} {unit}", self::number(number))
 }
 
 fn memory(size: usize) -> String {
@@ -162,4 +162,38 @@ fn certificates_of_computes() {
         ),
         format!("the {} newest", wharf_control::MOST_UNHELD_LABELS)
     );
+}
+
+#[test]
+fn fairness() {
+    const FAIRNESS: &str = include_str!("../../../docs/reference/fairness.md");
+    let has = |row: String| assert!(FAIRNESS.contains(&row), "{row}");
+    let rates = wharf_api::Throttling::default();
+    for (rate, option) in [
+        (rates.arm_reads, "arm-reads"),
+        (rates.arm_writes, "arm-writes"),
+        (rates.arm_deletes, "arm-deletes"),
+        (rates.data_reads, "data-reads"),
+        (rates.data_writes, "data-writes"),
+    ] {
+        has(format!("| {rate} | `--{option}` |"));
+    }
+    let quotas = wharf_core::quota::Quotas::default();
+    for quota in wharf_core::quota::Quota::ALL {
+        let most = quotas.most(quota);
+        let most = match quota {
+            wharf_core::quota::Quota::Bytes => bytes(most),
+            _ => number(most),
+        };
+        has(format!("| {most} | `--most-{}` |", quota.as_str()));
+    }
+    let most = [
+        count(wharf_core::limits::MOST_PRINCIPALS),
+        count(wharf_core::limits::MOST_ROLE_ASSIGNMENTS),
+    ];
+    let said = said(
+        "Requests to the control plane",
+        "principals; roles of all together",
+    );
+    assert_eq!(said, most.join("; "));
 }

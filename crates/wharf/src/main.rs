@@ -1,7 +1,7 @@
 //! The `wharf` binary: reads what it is told, builds the parts, joins them.
 //!
 //! - [`server`]: the whole system on one machine
-//!   - what it is told: [`config`]; its state: [`data_dir`], [`durable`], [`keys`],
+//!   - what it is told: [`config`], [`guard`]; its state: [`data_dir`], [`durable`], [`keys`],
 //!     [`certificates`], [`ports`]
 //!   - its edges: [`tls`], [`blob_host`], [`sign_in_files`], [`ready`],
 //!     [`local_cluster`], [`passed_on`], [`signals`], [`telemetry`]
@@ -19,6 +19,7 @@ mod durable;
 mod error;
 #[cfg(debug_assertions)]
 mod fault_plan;
+mod guard;
 mod keys;
 mod leaf_names;
 #[cfg(test)]

@@ -18,7 +18,7 @@ use wharf_core::{
     tls::OwnNames,
 };
 use wharf_router::{Router, RouterHandle, RouterSettings};
-use wharf_store::{BlobStore, OperationLogs, SealKey, Store};
+use wharf_store::{AuditLog, BlobStore, OperationLogs, SealKey, Store};
 
 use crate::{
     blob_host, catalogue,
@@ -137,6 +137,7 @@ impl Server {
             store: store.clone(),
             blobs,
             logs: OperationLogs::open(&dir.path("operation-logs"))?,
+            audit: AuditLog::open(&dir.path("audit"), args.guard.audit(), Arc::clone(&clock))?,
             backend: Arc::<LocalBackend>::clone(&backend),
             backend_changes: backend.change_sender(),
             provider: Arc::new(LocalProvider::new(dir.path("replicas"))),
@@ -151,6 +152,7 @@ impl Server {
             tls: compute_tls,
             largest_blob: args.largest_upload << 20,
             catalogue,
+            quotas: args.guard.quotas(),
         };
         let bootstrap = Bootstrap {
             administrator_secret: secret.clone(),
@@ -179,6 +181,7 @@ impl Server {
             app,
             public_url: public_url.clone(),
             limits: args.api_limits(),
+            throttling: args.guard.throttling(),
         });
         parts.spawn(api.serve(listeners.control, tls, stopping));
         let mut background = JoinSet::new();

@@ -35,6 +35,7 @@ impl Server {
                 "server",
                 "--listen",
                 "127.0.0.1:0",
+                "--no-throttle",
                 "--log",
                 "warn",
                 "--data-dir",

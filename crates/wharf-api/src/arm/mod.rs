@@ -1,5 +1,6 @@
 //! Azure Resource Manager: one handler per route, one use case per handler.
 
+pub(crate) mod activity_log;
 pub(crate) mod authorization;
 pub(crate) mod computes;
 pub(crate) mod deployments;

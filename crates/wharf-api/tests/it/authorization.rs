@@ -104,6 +104,9 @@ const ROWS: &[(&str, Role, Place)] = &[
     ("POST_modelmanagement_v1.0_services_validate", Contributor, Here),
     ("POST_modelmanagement_v1.0_services_validate_resource", Contributor, Here),
     ("POST_modelmanagement_v1.0_services_migrate", Contributor, Here),
+    ("GET_modelmanagement_v1.0_images", Reader, Here),
+    ("POST_modelmanagement_v1.0_images", Contributor, Here),
+    ("GET_modelmanagement_v1.0_images_image", Reader, Here),
     ("POST_modelmanagement_v1.0_services", Contributor, Here),
     ("GET_modelmanagement_v1.0_services", Reader, Here),
     ("GET_modelmanagement_v1.0_services_service", Reader, Here),
@@ -158,6 +161,7 @@ const ROWS: &[(&str, Role, Place)] = &[
     ("GET_providers_Microsoft.Authorization_roleAssignments", Reader, Here),
     ("PUT_providers_Microsoft.Authorization_roleAssignments_assignment", Owner, Here),
     ("DELETE_providers_Microsoft.Authorization_roleAssignments_assignment", Owner, Here),
+    ("GET_subscriptions_subscription_providers_Microsoft.Insights_eventtypes_management_values", Reader, InSubscription),
 ];
 
 /// The callers of the matrix, and the token of each.

@@ -48,6 +48,7 @@ impl Server {
             app: test.app.clone(),
             public_url: format!("https://localhost:{}", address.port()),
             limits,
+            throttling: None,
         });
         let (shutdown, stopped) = watch::channel(false);
         let serving = tokio::spawn(api.serve(listener, Arc::new(tls), stopped));

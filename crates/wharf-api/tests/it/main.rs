@@ -2,11 +2,13 @@
 //!
 //! - [`surface`], [`client`]: ask as a client does; [`snapshot`]: keeps answers
 //! - [`coverage`], [`authorization`]: walk the route table; [`forged`]: bad tokens
+//! - [`audit`]: who did what; [`throttle`]: how often
 //! - surfaces: [`sign_in`], [`arm`], [`v1`], [`blob`]
 //! - what is refused: [`bad_input`]; real connections with TLS: [`listen`],
 //!   [`refused_body`]
 
 mod arm;
+mod audit;
 mod authorization;
 mod bad_input;
 mod blob;
@@ -19,4 +21,5 @@ mod refused_body;
 mod sign_in;
 mod snapshot;
 mod surface;
+mod throttle;
 mod v1;

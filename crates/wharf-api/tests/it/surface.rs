@@ -88,6 +88,7 @@ impl Surface {
             app: test.app.clone(),
             public_url: PUBLIC_URL.to_owned(),
             limits: Limits::default(),
+            throttling: None,
         });
         let token = test.bearer().await;
         Self { test, api, token }

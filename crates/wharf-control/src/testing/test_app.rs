@@ -12,10 +12,11 @@ use wharf_core::{
     Secret,
     catalogue::Catalogue,
     operation::{Operation, OperationId},
+    quota::Quotas,
     tls::OwnNames,
     workspace::{Caller, WorkspacePath},
 };
-use wharf_store::{BlobStore, OperationLogs, SealKey, Store};
+use wharf_store::{AuditLog, AuditSettings, BlobStore, OperationLogs, SealKey, Store};
 use wharf_testkit::{FakeBackend, FakeEnvironments, FakeIssuer, FakeProvider, ManualClock};
 
 use crate::{App, AppSettings, TlsAuthority, bootstrap::Bootstrap, token::TokenKey};
@@ -87,6 +88,12 @@ impl World {
                 .expect("the store opens"),
             blobs: BlobStore::open(&folder.join("blobs")).expect("blobs"),
             logs: OperationLogs::open(&folder.join("operations")).expect("logs"),
+            audit: AuditLog::open(
+                &folder.join("audit"),
+                AuditSettings::default(),
+                Arc::<ManualClock>::clone(&self.clock),
+            )
+            .expect("the audit log"),
             backend: Arc::<FakeBackend>::clone(&self.backend),
             backend_changes: self.backend.sender(),
             provider: Arc::<FakeProvider>::clone(&self.provider),
@@ -107,6 +114,7 @@ impl World {
             },
             largest_blob: LARGEST_BLOB,
             catalogue: Catalogue::default(),
+            quotas: Quotas::default(),
         };
         (self.adjust)(&mut settings);
         let bootstrap = Bootstrap {

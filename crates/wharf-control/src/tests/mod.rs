@@ -9,6 +9,7 @@ mod existing_computes;
 mod faults;
 mod how_to;
 mod models;
+mod quotas;
 mod reads;
 mod story;
 mod waiting;

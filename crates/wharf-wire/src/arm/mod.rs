@@ -4,6 +4,7 @@
 //! they are told all that is wrong and lose nothing; answers are structs that the
 //! command line reads too.
 
+pub mod activity_log;
 pub mod authorization;
 pub mod compute_tls;
 pub mod computes;

@@ -23,7 +23,14 @@ pub(crate) async fn announced(surface: &Surface, path: &str) -> String {
     uri.as_str().expect("an address").to_owned()
 }
 
-/// Uploads a file as the SDK does; where it went.
+/// The address at which an uploaded file is read.
+pub(crate) async fn readable(surface: &Surface, path: &str) -> String {
+    let path = surface.files(&format!("/artifacts/contentinfo/LocalUpload/c1/{path}"));
+    let found = surface.ask("GET", &path).send().await.good();
+    found["contentUri"].as_str().expect("an address").to_owned()
+}
+
+/// Uploads a file as the SDK does; where it is read.
 pub(crate) async fn uploaded(surface: &Surface, path: &str, bytes: &[u8]) -> String {
     let url = announced(surface, path).await;
     let answer = surface
@@ -34,5 +41,5 @@ pub(crate) async fn uploaded(surface: &Surface, path: &str, bytes: &[u8]) -> Str
         .send()
         .await;
     assert_eq!(answer.status, 201, "{}", answer.text());
-    url
+    readable(surface, path).await
 }

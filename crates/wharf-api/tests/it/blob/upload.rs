@@ -1,6 +1,6 @@
 //! Uploads: at once, in blocks, and what each answers.
 
-use super::{announced, uploaded};
+use super::{announced, readable, uploaded};
 use crate::{snapshot::assert_answer, surface::Surface};
 
 const MD5_OF_ABC: &str = "kAFQmDzST7DWlj99KOF/cg==";
@@ -35,6 +35,7 @@ async fn a_small_file_is_uploaded_as_the_sdk_does() {
         .send()
         .await;
     assert_eq!(replaced.status, 201);
+    let url = readable(&surface, "m/model.pkl").await;
     assert_eq!(surface.ask_blob("GET", &url).send().await.text(), "new");
 }
 
@@ -54,7 +55,7 @@ async fn blocks_are_joined_in_the_order_of_the_list() {
             .await;
         assert_eq!(block.status, 201, "{}", block.text());
     }
-    let before = surface.ask_blob("GET", &url).send().await;
+    let before = surface.ask_blob("HEAD", &url).send().await;
     assert_eq!(before.status, 404, "a blob without its list is not there");
     let list = "<?xml version='1.0' encoding='utf-8'?>\n<BlockList><Latest>Yg==</Latest>\
                 <Uncommitted>YQ==</Uncommitted></BlockList>";
@@ -66,7 +67,8 @@ async fn blocks_are_joined_in_the_order_of_the_list() {
         .send()
         .await;
     assert_eq!(committed.status, 201, "{}", committed.text());
-    let read = surface.ask_blob("GET", &url).send().await;
+    let readable = readable(&surface, "m/large.bin").await;
+    let read = surface.ask_blob("GET", &readable).send().await;
     assert_eq!(read.text(), "twoone");
     assert_eq!(read.header("content-type"), Some("application/x-model"));
     let again = surface
@@ -98,6 +100,8 @@ async fn a_name_that_was_encoded_twice_is_found() {
         .await;
     assert_eq!(put.status, 201, "{}", put.text());
     assert_eq!(surface.ask_blob("HEAD", &twice).send().await.status, 200);
+    let path = "my%20model/gr%C3%B6%C3%9Fe%20100%25.pkl";
+    let url = readable(&surface, path).await;
     assert_eq!(surface.ask_blob("GET", &url).send().await.text(), "abc");
 }
 
