@@ -4,10 +4,11 @@ import uuid
 
 import pytest
 from arm import error_of
-from azureml.core.compute import AksCompute, ComputeTarget
+from azureml.core.compute import AksCompute, ComputeTarget, KubernetesCompute
 from azureml.core.compute.aks import AksUpdateConfiguration
-from azureml.exceptions import ComputeTargetException
-from services import settled_compute
+from azureml.exceptions import ComputeTargetException, WebserviceException
+from services import ECHO, call, deploy, healthy, script, settled_compute
+from wharf_process import until
 
 DEV_TEST = AksCompute.ClusterPurpose.DEV_TEST
 
@@ -282,3 +283,161 @@ def test_a_body_that_is_no_compute_is_a_400(arm, body):
     assert answer.status_code == 400, answer.text
     assert answer.json()["error"]["code"]
     assert answer.headers.get("x-ms-request-id")
+
+
+def cluster_id(arm, name="local"):
+    return f"{arm.group}/providers/Microsoft.ContainerService/managedClusters/{name}"
+
+
+def test_every_reading_method_of_an_aks_compute(workspace, attach, name):
+    compute = attach(name, cluster_purpose=DEV_TEST)
+    assert compute.get_status() == "Succeeded"
+    document = compute.serialize()
+    assert document["properties"]["properties"]["clusterPurpose"] == "DevTest"
+    raw = ComputeTarget._get(workspace, name)
+    again = AksCompute.deserialize(workspace, raw)
+    assert again.serialize() == document
+    assert name in repr(again)
+    listed = [it for it in AksCompute.list(workspace) if it.name == name]
+    assert [type(it) for it in listed] == [AksCompute]
+    assert name in [it.name for it in ComputeTarget.list(workspace)]
+    with pytest.raises(ComputeTargetException, match="DEPRECATED"):
+        AksCompute.attach(workspace, name, compute.cluster_resource_id)
+    with pytest.raises(ComputeTargetException, match="Invalid cluster payload"):
+        KubernetesCompute.deserialize(workspace, raw)
+
+
+def test_a_created_compute_is_detached_and_its_cluster_deleted(workspace, arm, name, request):
+    config = AksCompute.provisioning_configuration(cluster_purpose=DEV_TEST)
+    compute = settled_compute(ComputeTarget.create(workspace, name, config))
+    made = compute.cluster_resource_id.split("/")[-1]
+    path = f"{cluster_id(arm, made)}?api-version=2024-09-01"
+    refused = arm.call("DELETE", path)
+    assert refused.status_code == 409 and f"`{name}`" in refused.text
+    compute.detach()
+    compute.wait_for_completion(is_delete_operation=True)
+    assert arm.cluster(made).status_code == 200
+    # What stays is a managed cluster like others, and can be attached again.
+    config = AksCompute.attach_configuration(
+        resource_group=workspace.resource_group, cluster_name=made, cluster_purpose=DEV_TEST
+    )
+    again = settled_compute(ComputeTarget.attach(workspace, name, config))
+    again.detach()
+    again.wait_for_completion(is_delete_operation=True)
+    deleted = arm.call("DELETE", path)
+    assert deleted.status_code == 202
+    operation = deleted.headers["Azure-AsyncOperation"].removeprefix(arm.url)
+    until(lambda: arm.call("GET", operation).json()["status"] == "Succeeded", "deleted", 30)
+    assert arm.cluster(made).status_code == 404
+    assert arm.call("DELETE", path).status_code == 204
+
+
+def test_a_cluster_of_another_subscription_is_refused(workspace, arm, name):
+    other = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/x/providers"
+    config = AksCompute.attach_configuration(
+        resource_id=f"{other}/Microsoft.ContainerService/managedClusters/y"
+    )
+    with pytest.raises(ComputeTargetException) as error:
+        ComputeTarget.attach(workspace, name, config)
+    assert "own subscription" in str(error.value)
+
+
+def test_a_busy_name_says_what_is_under_way(workspace, arm, name):
+    config = AksCompute.provisioning_configuration(cluster_purpose=DEV_TEST)
+    compute = settled_compute(ComputeTarget.create(workspace, name, config))
+    compute.delete()
+    answer = arm.put_compute(name, {"computeType": "AKS", "properties": {"agentCount": 7}})
+    # The removal may have been quicker; then the name is free.
+    assert answer.status_code in (201, 409), answer.text
+    if answer.status_code == 409:
+        operation = compute._operation_endpoint.split("/")[-1].split("?")[0]
+        assert "a delete is under way since" in answer.text and operation in answer.text
+        compute.wait_for_completion(is_delete_operation=True)
+    else:
+        settled_compute(ComputeTarget(workspace, name)).delete()
+
+
+def test_an_unknown_size_is_answered_with_near_ones(workspace, name):
+    message = refused(workspace, name, vm_size="Standard_D3_v22")
+    assert "did you mean `Standard_D3_v2`" in message
+
+
+def test_a_gpu_size_carries_gpus(workspace, name):
+    config = AksCompute.provisioning_configuration(
+        agent_count=1, vm_size="standard_nc6s_v3", cluster_purpose=DEV_TEST
+    )
+    compute = settled_compute(ComputeTarget.create(workspace, name, config))
+    assert compute.agent_vm_size == "Standard_NC6s_v3"
+    with pytest.raises(WebserviceException) as error:
+        deploy(workspace, compute, f"{name}-g", script(ECHO), gpu_cores=2)
+    assert "containerResourceRequirements.gpu" in str(error.value)
+    compute.delete()
+
+
+def test_a_kubernetes_compute(workspace, arm, name, capsys):
+    config = KubernetesCompute.attach_configuration(
+        resource_id=cluster_id(arm), namespace="models", identity_type="SystemAssigned"
+    )
+    compute = ComputeTarget.attach(workspace, name, config)
+    compute.wait_for_completion(show_output=True)
+    assert isinstance(compute, KubernetesCompute)
+    assert compute.get_status().provisioning_state == "Succeeded"
+    assert compute.namespace == "models"
+    assert compute.default_instance_type == "defaultinstancetype"
+    assert compute.instance_types["defaultinstancetype"]["resources"]["limits"]["cpu"] == "2"
+    assert compute.identity_type == "SystemAssigned"
+    document = compute.serialize()
+    assert document["identity"] == {"type": "SystemAssigned"}
+    assert document["properties"]["computeType"] == "Kubernetes"
+    assert KubernetesCompute.deserialize(workspace, compute.get()).serialize() == document
+    assert "SystemAssigned" in repr(compute)
+    assert [type(it) for it in KubernetesCompute.list(workspace) if it.name == name] == [
+        KubernetesCompute
+    ]
+    again = ComputeTarget(workspace, name)
+    again.refresh_state()
+    again.wait_for_completion(show_output=True)
+    assert 'Final state of "Succeeded"' in capsys.readouterr().out
+    with pytest.raises(ComputeTargetException, match="detach"):
+        compute.delete()
+
+    service = healthy(deploy(workspace, again, f"{name}-k", script(ECHO)))
+    assert call(service, {"a": 1}).json() == {"echo": {"a": 1}}
+    with pytest.raises(ComputeTargetException, match=service.name):
+        compute.detach()
+    service.delete()
+    until(lambda: service.name not in workspace.webservices, "the service is gone", 60)
+    compute.detach()
+    compute.wait_for_completion(is_delete_operation=True)
+    assert name not in workspace.compute_targets
+
+
+def test_a_kubernetes_compute_has_rules(workspace, arm, name):
+    config = KubernetesCompute.attach_configuration(resource_id=cluster_id(arm), namespace="Bad_")
+    with pytest.raises(ComputeTargetException) as error:
+        ComputeTarget.attach(workspace, name, config)
+    assert "properties.properties.namespace" in str(error.value)
+    answer = arm.put_compute(name, {"computeType": "Kubernetes", "properties": {}})
+    assert answer.status_code == 400 and "never created" in answer.text
+    connected = cluster_id(arm).replace(
+        "Microsoft.ContainerService/managedClusters", "Microsoft.Kubernetes/connectedClusters"
+    )
+    config = KubernetesCompute.attach_configuration(resource_id=connected)
+    with pytest.raises(ComputeTargetException) as error:
+        ComputeTarget.attach(workspace, name, config)
+    assert "properties.resourceId" in str(error.value)
+
+
+def test_lists_are_of_one_type_when_asked(arm, attach, name):
+    attach(name)
+    path = f"{arm.workspace}/computes?api-version=2020-02-02&computeType="
+
+    def names(kind):
+        answer = arm.call("GET", path + kind)
+        assert answer.status_code == 200, answer.text
+        assert "nextLink" not in answer.json()
+        return [it["name"] for it in answer.json()["value"]]
+
+    assert name in names("aks") and name not in names("Kubernetes")
+    assert names("AmlCompute") == []
+    assert arm.call("GET", path + "Toaster").status_code == 400

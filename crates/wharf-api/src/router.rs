@@ -200,6 +200,7 @@ static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
         route!(GET group!("/providers/Microsoft.ContainerService/managedClusters"), Arm, Token managed_clusters::list_in_group),
         route!(GET group!("/providers/Microsoft.ContainerService/managedClusters/{cluster}"), Arm, Token managed_clusters::get),
         route!(PUT group!("/providers/Microsoft.ContainerService/managedClusters/{cluster}"), Arm, Token managed_clusters::put),
+        route!(DELETE group!("/providers/Microsoft.ContainerService/managedClusters/{cluster}"), Arm, Token managed_clusters::delete),
         route!(POST group!("/providers/Microsoft.ContainerService/managedClusters/{cluster}/listClusterUserCredential"), Arm, Token managed_clusters::list_user_credential),
         route!(GET subscription!("/providers/Microsoft.ContainerService/locations/{location}/operations/{operation}"), Arm, Token operations::of_cluster),
         route!(GET subscription!("/providers/Microsoft.ContainerService/locations/{location}/kubernetesVersions"), Arm, Token kubernetes_versions::list),

@@ -1,11 +1,13 @@
-//! Managed clusters: import and read.
+//! Managed clusters: import, read, delete.
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use jiff::Timestamp;
 use uuid::Uuid;
 use wharf_core::{
     Error, Kind, Result, Secret,
     catalogue::Catalogue,
+    compute::Origin,
     finding::Finding,
     kubeconfig::Kubeconfig,
     kubernetes_version::KubernetesVersion,
@@ -17,6 +19,8 @@ use wharf_core::{
     vm_size,
     workspace::Caller,
 };
+
+use wharf_store::Txn;
 
 use crate::{
     App, Written,
@@ -202,6 +206,13 @@ impl App {
                         ended_at: Some(now),
                     };
                     if let Some(mut cluster) = known {
+                        if cluster.spec.is_absent {
+                            return Err(Error::conflict(
+                                Kind::ManagedCluster,
+                                &name,
+                                "is being deleted; wait until it is gone",
+                            ));
+                        }
                         if request.kubeconfig.is_some() {
                             return Err(Error::conflict(
                                 Kind::ManagedCluster,
@@ -277,6 +288,34 @@ impl App {
             .await
     }
 
+    /// Deletes a cluster to which no compute is attached. `None` when it is not there.
+    /// Of an imported one Wharf forgets what it knows; the cluster itself stays.
+    ///
+    /// # Errors
+    /// [`wharf_core::Error::Conflict`] with the compute that it is attached as.
+    pub async fn managed_cluster_remove(
+        &self,
+        _caller: &Caller,
+        subscription: &str,
+        group: &str,
+        name: &str,
+    ) -> Result<Option<(ManagedCluster, OperationId)>> {
+        let now = self.now();
+        let (subscription, group, name) =
+            (subscription.to_owned(), group.to_owned(), name.to_owned());
+        self.write_then(
+            move |txn| {
+                Box::pin(async move { remove(txn, &subscription, &group, &name, now).await })
+            },
+            |app, removed| {
+                if let Some((cluster, _)) = removed {
+                    app.inner.managed_clusters.wake(cluster.id);
+                }
+            },
+        )
+        .await
+    }
+
     /// One cluster.
     ///
     /// # Errors
@@ -340,4 +379,63 @@ impl App {
         });
         Ok(clusters)
     }
+}
+
+async fn remove(
+    txn: &mut Txn,
+    subscription: &str,
+    group: &str,
+    name: &str,
+    now: Timestamp,
+) -> Result<Option<(ManagedCluster, OperationId)>> {
+    let group = find_group(txn, subscription, group).await?;
+    let found = txn
+        .managed_cluster_get(&group.subscription, &group.name, name)
+        .await?;
+    let Some(mut cluster) = found else {
+        return Ok(None);
+    };
+    if let Some(compute) = txn.compute_by_cluster(&cluster.id).await? {
+        let workspace = txn.workspace_by_id(&compute.workspace).await?;
+        let workspace = workspace.map_or_else(String::new, |it| it.name.into());
+        return Err(Error::conflict(
+            Kind::ManagedCluster,
+            cluster.name.as_str(),
+            format!(
+                "is attached as compute `{}` in workspace `{workspace}`; {} that first",
+                compute.name,
+                match compute.spec.origin {
+                    Origin::Attached => "detach",
+                    Origin::Created => "delete or detach",
+                }
+            ),
+        ));
+    }
+    if cluster.spec.is_absent {
+        // Asked again: the same operation.
+        let under_way = txn.operation_at(&cluster.id, cluster.generation).await?;
+        if let Some(operation) = under_way {
+            return Ok(Some((cluster, operation)));
+        }
+    }
+    cluster.spec.is_absent = true;
+    cluster.generation = cluster.generation.next();
+    cluster.modified_at = now;
+    txn.managed_cluster_update_spec(&cluster.id, cluster.generation, &cluster.spec, now)
+        .await?;
+    let operation = Operation {
+        id: OperationId::random(),
+        workspace: None,
+        verb: Verb::Delete,
+        target_kind: TargetKind::ManagedCluster,
+        target: cluster.id,
+        target_name: cluster.name.to_string(),
+        generation: cluster.generation,
+        state: OperationState::InProgress,
+        step: None,
+        created_at: now,
+        ended_at: None,
+    };
+    txn.operation_insert(&operation).await?;
+    Ok(Some((cluster, operation.id)))
 }

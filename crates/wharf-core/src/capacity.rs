@@ -94,6 +94,7 @@ mod tests {
             network: None,
             load_balancer: LoadBalancer::Public,
             tls: Default::default(),
+            kubernetes: None,
             removal: None,
             warnings: Vec::new(),
             extra: serde_json::Map::new(),

@@ -4,7 +4,7 @@ use std::{fmt, net::Ipv4Addr, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{finding::Finding, quote::Quoted};
+use crate::{finding::Finding, quote::Quoted, resource_id::ResourceId};
 
 /// An IPv4 range such as `10.0.0.0/16`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +100,8 @@ pub struct NetworkRequest {
     pub dns_service_ip: Option<String>,
     /// Range of the node's container bridge.
     pub docker_bridge_cidr: Option<String>,
+    /// Range of the subnet, where the client knows it; checked and not kept.
+    pub subnet_cidr: Option<String>,
 }
 
 impl NetworkRequest {
@@ -143,6 +145,7 @@ impl NetworkRequest {
         };
         let service_cidr = parse("serviceCidr", &self.service_cidr);
         let docker_bridge_cidr = parse("dockerBridgeCidr", &self.docker_bridge_cidr);
+        let subnet_cidr = parse("subnetCidr", &self.subnet_cidr);
         let dns_text = self.dns_service_ip.as_deref().unwrap_or_default();
         let dns_service_ip = dns_text.parse::<Ipv4Addr>().ok();
         if dns_service_ip.is_none() && !dns_text.is_empty() {
@@ -170,6 +173,31 @@ impl NetworkRequest {
                 format!("`{bridge}` must not overlap the service CIDR `{range}`"),
             ));
         }
+        for (range, field) in [
+            (service_cidr, "serviceCidr"),
+            (docker_bridge_cidr, "dockerBridgeCidr"),
+        ] {
+            if let (Some(range), Some(subnet)) = (range, subnet_cidr)
+                && range.overlaps(subnet)
+            {
+                findings.push(Finding::new(
+                    format!("{prefix}{field}"),
+                    format!("`{range}` must not overlap the subnet's range `{subnet}`"),
+                ));
+            }
+        }
+        if let Some(id) = self.subnet_id.as_deref().filter(|id| !id.is_empty())
+            && !is_subnet(id)
+        {
+            findings.push(Finding::new(
+                format!("{prefix}subnetId"),
+                format!(
+                    "{} must be the id of a subnet, /subscriptions/ID/resourceGroups/GROUP/\
+                     providers/Microsoft.Network/virtualNetworks/NETWORK/subnets/SUBNET",
+                    Quoted(id)
+                ),
+            ));
+        }
         match (
             &self.subnet_id,
             service_cidr,
@@ -191,16 +219,27 @@ impl NetworkRequest {
     }
 }
 
+fn is_subnet(text: &str) -> bool {
+    text.parse::<ResourceId>().is_ok_and(|id| {
+        id.resource_type()
+            .eq_ignore_ascii_case("Microsoft.Network/virtualNetworks/subnets")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const SUBNET: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/\
+                          virtualNetworks/v/subnets/default";
+
     fn request(service: &str, dns: &str, bridge: &str) -> NetworkRequest {
         NetworkRequest {
-            subnet_id: Some("/subscriptions/s/…/subnets/default".into()),
+            subnet_id: Some(SUBNET.into()),
             service_cidr: Some(service.into()),
             dns_service_ip: Some(dns.into()),
             docker_bridge_cidr: Some(bridge.into()),
+            subnet_cidr: None,
         }
     }
 
@@ -230,6 +269,31 @@ mod tests {
             .check("")
             .expect_err("three are missing, one is wrong");
         assert_eq!(findings.len(), 4);
+    }
+
+    #[test]
+    fn a_subnet_is_one_and_overlaps_nothing() {
+        let fields = |request: NetworkRequest| -> Vec<String> {
+            let findings = request.check("").expect_err("refused");
+            findings.into_iter().map(|found| found.field).collect()
+        };
+        let sample = || request("10.0.0.0/16", "10.0.0.10", "172.17.0.1/16");
+        let overlapping = NetworkRequest {
+            subnet_cidr: Some("10.0.4.0/24".into()),
+            ..sample()
+        };
+        assert_eq!(fields(overlapping), ["serviceCidr"]);
+        for bad in [
+            "default",
+            &SUBNET.replace("/default", ""),
+            &SUBNET.replace("/v/", "//"),
+        ] {
+            let other = NetworkRequest {
+                subnet_id: Some(bad.to_owned()),
+                ..sample()
+            };
+            assert_eq!(fields(other), ["subnetId"], "{bad}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 use wharf_core::{
-    compute::{Compute, ComputeSpec},
+    compute::{Compute, ComputeKind, ComputeSpec},
     resource::{Generation, Observed},
 };
 
@@ -57,6 +57,27 @@ impl Session {
         row.as_ref().map(compute).transpose()
     }
 
+    /// At most `limit` computes of one type after the name `after`.
+    pub async fn compute_list_of(
+        &mut self,
+        workspace: &Uuid,
+        kind: ComputeKind,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Compute>> {
+        let rows = sqlx::query(
+            "SELECT * FROM computes WHERE workspace = ? AND kind = ? AND name_key > ?
+             ORDER BY name_key LIMIT ?",
+        )
+        .bind(id(workspace))
+        .bind(kind.as_str())
+        .bind(after.unwrap_or("").to_ascii_lowercase())
+        .bind(limit)
+        .fetch_all(self.db())
+        .await?;
+        rows.iter().map(compute).collect()
+    }
+
     /// At most `limit` computes of a workspace after the name `after`.
     pub async fn compute_list(
         &mut self,
@@ -92,15 +113,16 @@ impl Txn {
     /// [`StoreError::Constraint`] when its name or its cluster is taken.
     pub async fn compute_insert(&mut self, compute: &Compute) -> Result<()> {
         sqlx::query(
-            "INSERT INTO computes (id, workspace, name_key, name, cluster, spec, generation,
-                 observed, is_settled, created_at, modified_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO computes (id, workspace, name_key, name, cluster, kind, spec,
+                 generation, observed, is_settled, created_at, modified_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(id(&compute.id))
         .bind(id(&compute.workspace))
         .bind(compute.name.key())
         .bind(compute.name.as_str())
         .bind(id(&compute.spec.cluster))
+        .bind(compute.spec.kind().as_str())
         .bind(json(&compute.spec)?)
         .bind(row::generation(compute.generation))
         .bind(json(&compute.observed)?)

@@ -77,6 +77,14 @@ impl Session {
         rows.iter().map(managed_cluster).collect()
     }
 
+    /// Clusters that are to be deleted by themselves.
+    pub async fn managed_cluster_going(&mut self) -> Result<Vec<Uuid>> {
+        let rows = sqlx::query("SELECT id FROM managed_clusters WHERE is_going = 1 ORDER BY id")
+            .fetch_all(self.db())
+            .await?;
+        rows.iter().map(|row| row.uuid("id")).collect()
+    }
+
     /// The kubeconfig that a cluster was imported with.
     pub async fn managed_cluster_kubeconfig(&mut self, key: &Uuid) -> Result<Option<Secret>> {
         let row = sqlx::query(
@@ -137,10 +145,11 @@ impl Txn {
         now: Timestamp,
     ) -> Result<bool> {
         let done = sqlx::query(
-            "UPDATE managed_clusters SET spec = ?, generation = ?, modified_at = ?
+            "UPDATE managed_clusters SET spec = ?, is_going = ?, generation = ?, modified_at = ?
              WHERE id = ? AND generation = ? - 1",
         )
         .bind(json(spec)?)
+        .bind(spec.is_absent)
         .bind(row::generation(generation))
         .bind(now.as_microsecond())
         .bind(id(key))

@@ -126,6 +126,7 @@ pub(crate) fn compute(workspace: &Workspace, cluster: &ManagedCluster, name: &st
             network: None,
             load_balancer: LoadBalancer::Public,
             tls: Default::default(),
+            kubernetes: None,
             removal: None,
             warnings: Vec::new(),
             extra: Default::default(),

@@ -197,3 +197,17 @@ fn fairness() {
     );
     assert_eq!(said, most.join("; "));
 }
+
+#[test]
+fn catalogues_and_instance_types() {
+    let section = "Computes and clusters";
+    let types = count(wharf_core::compute::MOST_INSTANCE_TYPES);
+    let said_of_types = said(section, "instance types; identities of a compute");
+    assert!(said_of_types.starts_with(&format!("{types}; ")));
+    let sizes = count(wharf_core::vm_size::MOST_SIZES);
+    let versions = count(wharf_core::kubernetes_version::MOST_VERSIONS);
+    assert_eq!(
+        said(section, "sizes; versions of a catalogue"),
+        format!("{sizes}; {versions}, in a file of 4 MiB")
+    );
+}

@@ -57,12 +57,26 @@ pub(crate) async fn get(call: Call, caller: Caller) -> Answered {
     Ok(response)
 }
 
-/// `GET …/computes`.
+/// Asks a list for computes of one type.
+const KIND: &str = "computeType";
+
+/// `GET …/computes`, of one type with `?computeType=…`.
 pub(crate) async fn list(call: Call, caller: Caller) -> Answered {
     let path = call.workspace();
     let asked: Page = page::asked(&call)?;
     let workspace = call.app().workspace_get(&caller, &path).await?;
-    let listed = call.app().compute_list(&caller, &path, &asked).await?;
+    let kind = match call.query(KIND).filter(|text| !text.is_empty()) {
+        None => None,
+        Some(text) => match computes::wanted_kind(&text) {
+            Ok(Some(kind)) => Some(kind),
+            Ok(None) => return answer::ok(&ValueList::<Compute>::last(Vec::new())),
+            Err(why) => return Err(Refusal::field(KIND, why)),
+        },
+    };
+    let listed = call
+        .app()
+        .compute_list(&caller, &path, kind, &asked)
+        .await?;
     let value = listed
         .items
         .iter()
@@ -123,7 +137,9 @@ pub(crate) async fn list_keys(call: Call, caller: Caller) -> Answered {
         .await?;
     let user = credentials.user_kubeconfig.as_ref();
     let admin = credentials.admin_kubeconfig.as_ref();
+    let (_, compute) = call.app().compute_get(&caller, &path, &name).await?;
     answer::secret(&ComputeKeys::new(
+        compute.spec.kind(),
         user.map(|secret| secret.reveal()),
         admin.map(|secret| secret.reveal()),
         &credentials.image_pull_secret_name,

@@ -1,8 +1,8 @@
-//! Managed clusters: import, update of labels, read.
+//! Managed clusters: import, update of labels and version, read, delete.
 
-use http::StatusCode;
+use http::{StatusCode, header};
 use wharf_control::managed_clusters::ManagedClusterRequest;
-use wharf_core::{Error, workspace::Caller};
+use wharf_core::{Error, operation::OperationId, workspace::Caller};
 use wharf_wire::{
     arm::{
         credentials::CredentialResults,
@@ -48,15 +48,38 @@ pub(crate) async fn put(mut call: Call, caller: Caller) -> Answered {
     };
     let cluster = Cluster::from(&written.resource);
     let mut response = answer::json(status, &cluster)?;
-    let url = format!(
-        "{}/subscriptions/{subscription}/providers/Microsoft.ContainerService/locations/{}/\
-         operations/{}?api-version=2026-06-01",
-        call.public_url(),
-        encoded(&cluster.location),
-        written.operation
-    );
+    let url = operation_url(&call, &subscription, &cluster.location, written.operation);
     pending::operation(&mut response, url)?;
     Ok(response)
+}
+
+/// `DELETE …/managedClusters/{cluster}`: 202, or 204 when it is not there.
+pub(crate) async fn delete(call: Call, caller: Caller) -> Answered {
+    let subscription = call.parameter("subscription");
+    let (group, name) = (call.parameter("group"), call.parameter("cluster"));
+    let removed = call
+        .app()
+        .managed_cluster_remove(&caller, &subscription, &group, &name)
+        .await?;
+    let Some((cluster, operation)) = removed else {
+        return Ok(answer::empty(StatusCode::NO_CONTENT));
+    };
+    let mut response = answer::empty(StatusCode::ACCEPTED);
+    let url = operation_url(&call, &subscription, &cluster.spec.location, operation);
+    answer::set(&mut response, header::LOCATION, url.clone())?;
+    pending::operation(&mut response, url)?;
+    Ok(response)
+}
+
+/// Where an operation on a cluster is polled.
+fn operation_url(call: &Call, subscription: &str, location: &str, id: OperationId) -> String {
+    format!(
+        "{}/subscriptions/{}/providers/Microsoft.ContainerService/locations/{}/operations/{id}\
+         ?api-version=2026-06-01",
+        call.public_url(),
+        encoded(subscription),
+        encoded(location),
+    )
 }
 
 /// `GET …/managedClusters/{cluster}`.

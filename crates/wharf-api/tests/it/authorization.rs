@@ -86,6 +86,7 @@ const ROWS: &[(&str, Role, Place)] = &[
     ("GET_subscriptions_subscription_resourceGroups_group_providers_Microsoft.ContainerService_managedClusters", Reader, InGroup),
     ("GET_subscriptions_subscription_resourceGroups_group_providers_Microsoft.ContainerService_managedClusters_cluster", Reader, Here),
     ("PUT_subscriptions_subscription_resourceGroups_group_providers_Microsoft.ContainerService_managedClusters_cluster", Contributor, Here),
+    ("DELETE_subscriptions_subscription_resourceGroups_group_providers_Microsoft.ContainerService_managedClusters_cluster", Contributor, Here),
     ("POST_subscriptions_subscription_resourceGroups_group_providers_Microsoft.ContainerService_managedClusters_cluster_listClusterUserCredential", Contributor, Here),
     ("GET_subscriptions_subscription_providers_Microsoft.ContainerService_locations_location_operations_operation", Reader, InSubscription),
     ("GET_subscriptions_subscription_providers_Microsoft.ContainerService_locations_location_kubernetesVersions", Reader, InSubscription),

@@ -7,8 +7,8 @@
 use wharf_core::{
     Error, Kind, Result,
     compute::{
-        CheckedCompute, Compute, ComputeSpec, DEFAULT_AGENT_COUNT, Origin, ProvisioningState,
-        check_cores,
+        CheckedCompute, Compute, ComputeKind, ComputeSpec, DEFAULT_AGENT_COUNT, KubernetesSettings,
+        Origin, ProvisioningState, check_cores,
     },
     operation::Verb,
     resource::Observed,
@@ -70,7 +70,10 @@ impl Put {
     fn edited(&mut self, known: &Compute, checked: CheckedCompute) -> Result<ComputeSpec> {
         let mut spec = known.spec.clone();
         spec.load_balancer = self.load_balancer(&checked, &spec.load_balancer);
-        self.check_unchangeable(known, &checked);
+        let before = known.spec.kubernetes.as_ref();
+        let kubernetes = self.request.kubernetes_settings(before, &mut self.findings);
+        self.check_unchangeable(known, &checked, kubernetes.as_ref());
+        spec.kubernetes = kubernetes;
         if let Some(count) = checked.agent_count
             && count != known.spec.agent_count
         {
@@ -99,8 +102,20 @@ impl Put {
             Some(_) => spec.load_balancer.clone(),
         };
         let load_balancer = self.load_balancer(&checked, &before);
+        let settings = spec.kubernetes.as_ref();
+        let kubernetes = self
+            .request
+            .kubernetes_settings(settings, &mut self.findings);
         let (_, checked) = self.settle(checked)?;
         let mut differences = self.differences(known, &checked);
+        if kubernetes != spec.kubernetes {
+            differences.push(match (&kubernetes, &spec.kubernetes) {
+                (Some(asked), Some(_)) => {
+                    format!("namespace {} or other instance types", asked.namespace)
+                }
+                _ => format!("computeType {}", self.kind().as_str()),
+            });
+        }
         if load_balancer != spec.load_balancer {
             differences.push(format!(
                 "load balancer {}{}",
@@ -229,9 +244,41 @@ impl Put {
         Ok(())
     }
 
+    fn kind(&self) -> ComputeKind {
+        match self.request.kubernetes {
+            Some(_) => ComputeKind::Kubernetes,
+            None => ComputeKind::Aks,
+        }
+    }
+
     /// What an edit must leave as it is.
-    fn check_unchangeable(&mut self, known: &Compute, checked: &CheckedCompute) {
+    fn check_unchangeable(
+        &mut self,
+        known: &Compute,
+        checked: &CheckedCompute,
+        kubernetes: Option<&KubernetesSettings>,
+    ) {
         let spec = &known.spec;
+        if self.kind() != spec.kind() {
+            self.refuse(
+                "properties.computeType",
+                format!(
+                    "is {} and cannot be changed; detach it first or take another name",
+                    spec.kind().as_str()
+                ),
+            );
+        }
+        if let (Some(asked), Some(known)) = (kubernetes, &spec.kubernetes)
+            && asked.namespace != known.namespace
+        {
+            self.refuse(
+                format!("{INNER}namespace"),
+                format!(
+                    "is {} and cannot be changed; detach the compute and attach it again",
+                    known.namespace
+                ),
+            );
+        }
         if self.request.purpose.is_some() && checked.purpose != spec.purpose {
             self.refuse(
                 format!("{INNER}clusterPurpose"),
@@ -295,8 +342,9 @@ fn shown(compute: &Compute) -> String {
         Origin::Attached => "attached",
     };
     format!(
-        "{origin} {} on cluster `{}`, agentCount {}, agentVmSize {}, clusterPurpose {}, load \
+        "{} {origin} {} on cluster `{}`, agentCount {}, agentVmSize {}, clusterPurpose {}, load \
          balancer {}, {}",
+        spec.kind().as_str(),
         compute.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         spec.cluster_id.name(),
         spec.agent_count,

@@ -9,8 +9,8 @@ use wharf_core::{
     Error, Kind, Result,
     catalogue::Catalogue,
     compute::{
-        CheckedCompute, Compute, ComputeRequest, ComputeSpec, DEFAULT_AGENT_COUNT, LoadBalancer,
-        Origin, check_cores,
+        CheckedCompute, Compute, ComputeRequest, ComputeSpec, DEFAULT_AGENT_COUNT,
+        KubernetesSettings, LoadBalancer, Origin, check_cores,
     },
     finding::Finding,
     kubernetes_version::Support,
@@ -107,13 +107,14 @@ impl Put {
             return self.meet(txn, known, checked).await;
         }
         let load_balancer = self.load_balancer(&checked, &LoadBalancer::default());
+        let kubernetes = self.request.kubernetes_settings(None, &mut self.findings);
         let wants_attach = self
             .request
             .resource_id
             .as_deref()
             .is_some_and(|id| !id.is_empty());
-        if wants_attach {
-            self.attach(txn, checked, load_balancer).await
+        if wants_attach || self.request.kubernetes.is_some() {
+            self.attach(txn, checked, load_balancer, kubernetes).await
         } else {
             self.create(txn, checked, load_balancer).await
         }
@@ -193,6 +194,7 @@ impl Put {
         txn: &mut Txn,
         checked: CheckedCompute,
         load_balancer: LoadBalancer,
+        kubernetes: Option<KubernetesSettings>,
     ) -> Result<Written<Compute>> {
         let cluster = self.find_cluster(txn).await?;
         let (mut taken, mut warnings) = (None, Vec::new());
@@ -214,6 +216,12 @@ impl Put {
                     &cluster.spec.vm_size,
                     &self.catalogue.sizes,
                     &mut self.findings,
+                );
+            }
+            if cluster.spec.is_absent {
+                self.refuse(
+                    "properties.resourceId",
+                    format!("managed cluster `{}` is being deleted", cluster.name),
                 );
             }
             warnings = self.check_version(cluster);
@@ -238,13 +246,16 @@ impl Put {
                 ),
             ));
         }
-        let spec = self.spec(
-            &checked,
-            &cluster,
-            Origin::Attached,
-            load_balancer,
-            warnings,
-        );
+        let spec = ComputeSpec {
+            kubernetes,
+            ..self.spec(
+                &checked,
+                &cluster,
+                Origin::Attached,
+                load_balancer,
+                warnings,
+            )
+        };
         self.insert(txn, name, spec).await
     }
 
@@ -299,7 +310,19 @@ impl Put {
         if !id.is_managed_cluster() {
             return Ok(None);
         }
+        let own = self.workspace.subscription;
         let found = match id.subscription.parse() {
+            Ok(subscription) if subscription != own => {
+                self.refuse(
+                    "properties.resourceId",
+                    format!(
+                        "the cluster is in subscription `{subscription}`, the workspace in \
+                         `{own}`: a cluster of any region and group can be attached, but only of \
+                         the workspace's own subscription"
+                    ),
+                );
+                return Ok(None);
+            }
             Ok(subscription) => {
                 session
                     .managed_cluster_get(&subscription, &id.group, id.name())
@@ -348,6 +371,7 @@ impl Put {
             network: checked.network.clone(),
             load_balancer,
             tls: Tls::Unset,
+            kubernetes: None,
             removal: None,
             warnings,
             extra: request.extra.clone(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wharf_core::{
     Error, Kind, Result,
-    compute::Compute,
+    compute::{Compute, ComputeKind},
     finding::Finding,
     operation::{Operation, TargetKind, Verb},
     workspace::{Caller, Workspace, WorkspacePath},
@@ -59,7 +59,7 @@ impl App {
         Ok(compute.map_or_else(Vec::new, |compute| compute.spec.warnings))
     }
 
-    /// The computes of a workspace, by name.
+    /// The computes of a workspace, or those of one type, by name.
     ///
     /// # Errors
     /// [`wharf_core::Error::NotFound`] for the workspace.
@@ -67,13 +67,20 @@ impl App {
         &self,
         _caller: &Caller,
         path: &WorkspacePath,
+        kind: Option<ComputeKind>,
         page: &Page,
     ) -> Result<Listed<Compute>> {
         let mut session = self.store().read().await?;
         let workspace = find_workspace(&mut session, path).await?;
-        let found = session
-            .compute_list(&workspace.id, page.after.as_deref(), page.look_ahead())
-            .await?;
+        let (after, limit) = (page.after.as_deref(), page.look_ahead());
+        let found = match kind {
+            None => session.compute_list(&workspace.id, after, limit).await?,
+            Some(kind) => {
+                session
+                    .compute_list_of(&workspace.id, kind, after, limit)
+                    .await?
+            }
+        };
         Ok(page.listed(found, |compute| compute.name.key()))
     }
 }

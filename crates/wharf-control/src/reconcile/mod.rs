@@ -8,6 +8,7 @@
 //! - [`wake`]: which keys are due, and the loop over them
 //! - [`compute`]: attach, detach; [`endpoint`]: replicas and route, after their
 //!   [`environment`]; [`removal`]: revisions that go
+//! - [`managed_cluster`]: clusters that go by themselves
 //! - [`decide`]: the pure decision of an endpoint's next step
 //! - [`background`]: builds and removals, which no step waits for
 //! - [`patience`]: how long something has been waited for; [`give_up`]: when errors
@@ -22,6 +23,7 @@ mod environment;
 mod fault;
 mod give_up;
 mod log;
+mod managed_cluster;
 mod patience;
 mod progress;
 mod removal;
@@ -91,6 +93,10 @@ pub(crate) async fn run(app: &App, shutdown: watch::Receiver<bool>) {
     let _end = EndWithReconcilers(app);
     let (computes, endpoints) = (&app.inner.computes, &app.inner.endpoints);
     tokio::join!(
+        app.inner.managed_clusters.run(shutdown.clone(), |key| {
+            let app = app.clone();
+            async move { managed_cluster::step(&app, key).await }
+        }),
         computes.run(shutdown.clone(), |key| {
             let app = app.clone();
             async move { compute::step(&app, key).await }
@@ -128,6 +134,9 @@ async fn wake_unsettled(app: &App, all: bool) -> Result<(), Error> {
     } else {
         session.endpoint_unsettled().await?
     };
+    for key in session.managed_cluster_going().await? {
+        app.inner.managed_clusters.wake(key);
+    }
     for key in session.compute_unsettled().await? {
         app.inner.computes.wake(key);
     }

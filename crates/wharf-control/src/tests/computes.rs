@@ -142,7 +142,7 @@ async fn every_broken_rule_comes_at_once_with_its_field() {
     ));
     let clusters = test
         .app
-        .compute_list(&test.caller, &test.path, &Page::first(10))
+        .compute_list(&test.caller, &test.path, None, &Page::first(10))
         .await;
     assert!(clusters.unwrap().items.is_empty());
 }
@@ -381,7 +381,9 @@ async fn another_workspace_sees_nothing_of_it() {
         .compute_remove(caller, &other, "mine", Removal::Delete)
         .await;
     assert_eq!(removed.unwrap(), None);
-    let listed = app.compute_list(caller, &other, &Page::first(10)).await;
+    let listed = app
+        .compute_list(caller, &other, None, &Page::first(10))
+        .await;
     assert!(listed.unwrap().items.is_empty());
     let id = written.operation.to_string();
     let operation = app.operation_get(caller, Some(&other), &id).await;
@@ -412,7 +414,7 @@ async fn pages_walk_all_computes_once() {
     loop {
         let listed = test
             .app
-            .compute_list(&test.caller, &test.path, &page)
+            .compute_list(&test.caller, &test.path, None, &page)
             .await
             .unwrap();
         names.extend(

@@ -115,7 +115,7 @@ async fn a_create_of_what_is_there_is_answered_and_of_anything_else_refused() {
         ),
     ] {
         let text = conflict(put(&test, "mine", request).await);
-        assert!(text.contains("already exists: created "), "{text}");
+        assert!(text.contains("already exists: AKS created "), "{text}");
         assert!(
             text.contains("agentCount 2, agentVmSize Standard_D3_v2"),
             "{text}"

@@ -8,6 +8,7 @@ mod errors;
 mod existing_computes;
 mod faults;
 mod how_to;
+mod managed_clusters;
 mod models;
 mod quotas;
 mod reads;

@@ -2,8 +2,10 @@
 //!
 //! - here: what a compute is, and the words for its state
 //! - [`request`](ComputeRequest): a PUT, and the rules it must keep
+//! - [`kubernetes`](KubernetesSettings): what only a Kubernetes compute has
 //! - [`load_balancer`](LoadBalancer): how its router is reached
 
+mod kubernetes;
 mod load_balancer;
 mod request;
 #[cfg(test)]
@@ -15,6 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use kubernetes::{InstanceType, KubernetesRequest, KubernetesSettings, MOST_INSTANCE_TYPES};
 pub use load_balancer::{LoadBalancer, LoadBalancerChange};
 pub(crate) use request::check_labels;
 pub use request::{
@@ -107,6 +110,9 @@ pub struct ComputeSpec {
     /// The name and the certificate that its services are reached with.
     #[serde(default)]
     pub tls: Tls,
+    /// What a Kubernetes compute has; `None` is an AKS one.
+    #[serde(default)]
+    pub kubernetes: Option<KubernetesSettings>,
     /// The compute is to go.
     pub removal: Option<Removal>,
     /// What somebody should know who reads it, for example that the cluster's version
@@ -117,6 +123,38 @@ pub struct ComputeSpec {
     /// back, so that a client's read-modify-write loses nothing.
     #[serde(default)]
     pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ComputeSpec {
+    /// Its type.
+    pub fn kind(&self) -> ComputeKind {
+        match self.kubernetes {
+            None => ComputeKind::Aks,
+            Some(_) => ComputeKind::Kubernetes,
+        }
+    }
+}
+
+/// The types of computes, told apart by what clients do with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ComputeKind {
+    /// Created or attached, with the rules of the how-to.
+    Aks,
+    /// Attached, for workloads of a namespace.
+    Kubernetes,
+}
+
+impl ComputeKind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Aks, Self::Kubernetes];
+
+    /// The word that both the wire and the store use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aks => "AKS",
+            Self::Kubernetes => "Kubernetes",
+        }
+    }
 }
 
 /// A compute with what was seen of it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Purpose,
+    KubernetesRequest, KubernetesSettings, Purpose,
     load_balancer::{INTERNAL, LoadBalancerChange, PUBLIC},
 };
 use crate::{
@@ -43,6 +43,10 @@ pub struct ComputeRequest {
     pub network: NetworkRequest,
     /// TLS settings; `None` leaves them as they are.
     pub tls: Option<TlsRequest>,
+    /// Of a Kubernetes compute; `None` is an AKS one.
+    pub kubernetes: Option<KubernetesRequest>,
+    /// Whom it acts as: the type, and the ids of a user's identities.
+    pub identity: Option<(String, Vec<String>)>,
     /// The document was read from the server and comes back: only a GET gives the
     /// members that say so. It edits what is there; any other asks for a new one.
     pub is_read_back: bool,
@@ -124,7 +128,8 @@ impl ComputeRequest {
                 found
             }
         };
-        let are_cores_known = findings.len() == before;
+        // A Kubernetes compute has no purpose.
+        let are_cores_known = findings.len() == before && self.kubernetes.is_none();
         let mut refuse = |field: &str, message: String| {
             findings.push(Finding::new(field, message));
         };
@@ -144,7 +149,17 @@ impl ComputeRequest {
             is_internal,
             subnet: self.load_balancer_subnet.clone().filter(|s| !s.is_empty()),
         };
+        check_identity(self.identity.as_ref(), &mut refuse);
         let attach = match self.resource_id.as_deref() {
+            None if self.kubernetes.is_some() => {
+                refuse(
+                    "properties.resourceId",
+                    "is missing: a Kubernetes compute is attached to a cluster that is there, \
+                     never created"
+                        .to_owned(),
+                );
+                None
+            }
             None => None,
             Some("") => {
                 refuse(
@@ -217,6 +232,44 @@ impl ComputeRequest {
             attach,
             are_cores_known,
         }
+    }
+}
+
+impl ComputeRequest {
+    /// The settings of a Kubernetes compute; `None` for an AKS one, or with findings.
+    pub fn kubernetes_settings(
+        &self,
+        before: Option<&KubernetesSettings>,
+        findings: &mut Vec<Finding>,
+    ) -> Option<KubernetesSettings> {
+        self.kubernetes.as_ref()?.check(before, findings)
+    }
+}
+
+fn check_identity(identity: Option<&(String, Vec<String>)>, refuse: &mut impl FnMut(&str, String)) {
+    let Some((kind, ids)) = identity else { return };
+    let is = |word: &str| kind.eq_ignore_ascii_case(word);
+    if is("UserAssigned") {
+        if ids.is_empty() {
+            refuse(
+                "identity.userAssignedIdentities",
+                "is empty; UserAssigned needs the ids of the identities".to_owned(),
+            );
+        }
+        for id in ids {
+            if id.parse::<ResourceId>().is_err() {
+                let message = format!("{} is no resource id of an identity", Quoted(id));
+                refuse("identity.userAssignedIdentities", message);
+            }
+        }
+    } else if !is("SystemAssigned") && !is("None") {
+        let message = format!("{} must be SystemAssigned or UserAssigned", Quoted(kind));
+        refuse("identity.type", message);
+    } else if !ids.is_empty() {
+        refuse(
+            "identity.userAssignedIdentities",
+            "can be given only when type is UserAssigned".to_owned(),
+        );
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use wharf_core::{
-    compute::{ComputeRequest, MOST_TAGS, Origin, ProvisioningState},
+    compute::{ComputeKind, ComputeRequest, MOST_TAGS, Origin, ProvisioningState},
     finding::Finding,
     network::{Network, NetworkRequest},
     quote::Quoted,
@@ -14,14 +14,21 @@ use wharf_core::{
     workspace::Workspace,
 };
 
+mod kubernetes;
+
+pub use kubernetes::{InstanceResources, InstanceType, KubernetesProperties};
+
 use super::{
     compute_tls::{self, SslConfiguration},
     errors::{ErrorBody, ErrorDetail, ErrorEnvelope},
     fields::{Fields, check_kept},
 };
 
-/// The only type of compute so far.
-const AKS: &str = "AKS";
+/// Most identities of a compute; our own limit.
+const MOST_IDENTITIES: usize = 20;
+/// What SDK v1's configuration of a Kubernetes compute leaves in `properties` beside
+/// the place where it belongs.
+const STRAYS: [&str; 3] = ["namespace", "identityType", "identityIds"];
 /// Holds, inside of what Wharf keeps of a PUT, what it does not interpret below
 /// the top level.
 const NESTED: &str = "properties";
@@ -52,7 +59,7 @@ pub struct Compute {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ComputeProperties {
-    /// `AKS`.
+    /// `AKS` or `Kubernetes`.
     pub compute_type: String,
     /// Where the nodes are; optional.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,11 +81,21 @@ pub struct ComputeProperties {
     pub created_on: Timestamp,
     /// When its spec last changed.
     pub modified_on: Timestamp,
-    /// What an AKS cluster has.
-    pub properties: Option<AksProperties>,
+    /// What its type has.
+    pub properties: Option<InnerProperties>,
     /// What Wharf does not interpret.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+/// What computes of one type have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum InnerProperties {
+    /// Told by its namespace.
+    Kubernetes(KubernetesProperties),
+    /// All others.
+    Aks(AksProperties),
 }
 
 /// What an AKS cluster has. SDK v1's update removes `sslConfiguration`,
@@ -185,6 +202,23 @@ impl Compute {
             _ => None,
         };
         let [extra, middle, inner] = unfold(&spec.extra);
+        let inner_properties = match &spec.kubernetes {
+            Some(settings) => {
+                InnerProperties::Kubernetes(KubernetesProperties::new(settings, inner))
+            }
+            None => InnerProperties::Aks(AksProperties {
+                agent_count: Some(spec.agent_count),
+                agent_vm_size: Some(spec.vm_size.clone()),
+                cluster_purpose: Some(spec.purpose.as_str().to_owned()),
+                cluster_fqdn: None,
+                system_services: Some(Vec::new()),
+                ssl_configuration: SslConfiguration::new(&spec.tls),
+                load_balancer_type: Some(spec.load_balancer.word().to_owned()),
+                load_balancer_subnet: spec.load_balancer.subnet().map(ToOwned::to_owned),
+                aks_networking_configuration: spec.network.as_ref().map(AksNetwork::from),
+                extra: inner,
+            }),
+        };
         Self {
             kind: id.resource_type(),
             id: id.to_string(),
@@ -192,7 +226,7 @@ impl Compute {
             location: spec.location.clone(),
             tags: spec.tags.clone(),
             properties: ComputeProperties {
-                compute_type: AKS.to_owned(),
+                compute_type: spec.kind().as_str().to_owned(),
                 compute_location: spec.compute_location.clone(),
                 description: spec.description.clone(),
                 resource_id: Some(spec.cluster_id.to_string()),
@@ -202,18 +236,7 @@ impl Compute {
                 is_attached_compute: spec.origin == Origin::Attached,
                 created_on: compute.created_at,
                 modified_on: compute.modified_at,
-                properties: Some(AksProperties {
-                    agent_count: Some(spec.agent_count),
-                    agent_vm_size: Some(spec.vm_size.clone()),
-                    cluster_purpose: Some(spec.purpose.as_str().to_owned()),
-                    cluster_fqdn: None,
-                    system_services: Some(Vec::new()),
-                    ssl_configuration: SslConfiguration::new(&spec.tls),
-                    load_balancer_type: Some(spec.load_balancer.word().to_owned()),
-                    load_balancer_subnet: spec.load_balancer.subnet().map(ToOwned::to_owned),
-                    aks_networking_configuration: spec.network.as_ref().map(AksNetwork::from),
-                    extra: inner,
-                }),
+                properties: Some(inner_properties),
                 extra: middle,
             },
             extra,
@@ -250,7 +273,8 @@ pub fn parse(document: Value) -> Result<ComputeRequest, Vec<Finding>> {
     // Each of them, since any is enough to tell.
     let from_a_read =
         ["provisioningState", "createdOn", "modifiedOn"].map(|it| middle.take(it).is_some());
-    check_type(&mut middle, findings);
+    let kind = kind(&mut middle, findings);
+    let identity = top.take("identity");
     let compute_location = middle.text("computeLocation", findings);
     let description = middle.text("description", findings);
     let resource_id = middle.text("resourceId", findings);
@@ -258,8 +282,15 @@ pub fn parse(document: Value) -> Result<ComputeRequest, Vec<Finding>> {
     for read_only in ["clusterFqdn", "systemServices"] {
         inner.take(read_only);
     }
+    let kubernetes = (kind == Some(ComputeKind::Kubernetes)).then(|| {
+        for stray in STRAYS {
+            middle.drop(stray);
+        }
+        kubernetes::read(&mut inner, findings)
+    });
+    let shown = read_identity(identity.as_ref(), findings);
     let mut network = inner.object("aksNetworkingConfiguration", findings);
-    let request = ComputeRequest {
+    let mut request = ComputeRequest {
         location,
         compute_location,
         resource_id,
@@ -275,11 +306,17 @@ pub fn parse(document: Value) -> Result<ComputeRequest, Vec<Finding>> {
             service_cidr: network.text("serviceCidr", findings),
             dns_service_ip: network.text("dnsServiceIP", findings),
             docker_bridge_cidr: network.text("dockerBridgeCidr", findings),
+            subnet_cidr: network.text("subnetCidr", findings),
         },
         tls: compute_tls::take(&mut inner, findings),
+        kubernetes,
+        identity: shown,
         is_read_back: from_a_read.contains(&true),
         extra: fold(top, middle, inner),
     };
+    if let Some(identity) = identity {
+        request.extra.insert("identity".to_owned(), identity);
+    }
     check_kept(&request.extra, &mut found);
     if found.is_empty() {
         Ok(request)
@@ -288,20 +325,78 @@ pub fn parse(document: Value) -> Result<ComputeRequest, Vec<Finding>> {
     }
 }
 
-fn check_type(properties: &mut Fields, findings: &mut Vec<Finding>) {
+fn kind(properties: &mut Fields, findings: &mut Vec<Finding>) -> Option<ComputeKind> {
     let before = findings.len();
+    let known = "use `AKS` or `Kubernetes`";
     match properties.text("computeType", findings) {
-        Some(text) if text.eq_ignore_ascii_case(AKS) => {}
-        Some(text) => findings.push(Finding::new(
-            properties.path("computeType"),
-            format!("{} is not supported; use `{AKS}`", Quoted(&text)),
-        )),
-        None if findings.len() == before => findings.push(Finding::new(
-            properties.path("computeType"),
-            format!("is missing; use `{AKS}`"),
-        )),
-        None => {}
+        Some(text) => {
+            let kind = named_kind(&text);
+            if kind.is_none() {
+                findings.push(Finding::new(
+                    properties.path("computeType"),
+                    format!("{} is not supported; {known}", Quoted(&text)),
+                ));
+            }
+            kind
+        }
+        None if findings.len() == before => {
+            findings.push(Finding::new(
+                properties.path("computeType"),
+                format!("is missing; {known}"),
+            ));
+            None
+        }
+        None => None,
     }
+}
+
+fn named_kind(text: &str) -> Option<ComputeKind> {
+    let mut kinds = ComputeKind::ALL.into_iter();
+    kinds.find(|kind| text.eq_ignore_ascii_case(kind.as_str()))
+}
+
+/// Types that Azure has and Wharf has not: there is none of them.
+const OTHERS: [&str; 9] = [
+    "AmlCompute",
+    "ComputeInstance",
+    "VirtualMachine",
+    "HDInsight",
+    "DataFactory",
+    "Databricks",
+    "DataLakeAnalytics",
+    "SynapseSpark",
+    "Batch",
+];
+
+/// Which computes a list is to have: of one type, or `None` of none, since Wharf has
+/// no such type.
+///
+/// # Errors
+/// A word that is no type of compute.
+pub fn wanted_kind(text: &str) -> Result<Option<ComputeKind>, String> {
+    match named_kind(text) {
+        Some(kind) => Ok(Some(kind)),
+        None if OTHERS.iter().any(|other| text.eq_ignore_ascii_case(other)) => Ok(None),
+        None => Err(format!(
+            "{} is no type of compute; use `AKS` or `Kubernetes`",
+            Quoted(text)
+        )),
+    }
+}
+
+/// Type and ids of an identity, as far as they can be told.
+fn read_identity(
+    identity: Option<&Value>,
+    findings: &mut Vec<Finding>,
+) -> Option<(String, Vec<String>)> {
+    let mut outer = Map::new();
+    outer.insert("identity".to_owned(), identity?.clone());
+    let mut outer = Fields::of(Value::Object(outer)).ok()?;
+    let mut fields = outer.object("identity", findings);
+    let kind = fields.text("type", findings);
+    let ids = fields.objects("userAssignedIdentities", MOST_IDENTITIES, findings);
+    let ids = ids.unwrap_or_default().into_iter().map(|(id, _)| id);
+    Some((kind.unwrap_or_default(), ids.collect()))
 }
 
 fn fold(top: Fields, middle: Fields, inner: Fields) -> Map<String, Value> {
@@ -319,7 +414,7 @@ fn fold(top: Fields, middle: Fields, inner: Fields) -> Map<String, Value> {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ComputeKeys {
-    /// `AKS`.
+    /// `AKS` or `Kubernetes`.
     pub compute_type: String,
     /// A user's kubeconfig.
     pub user_kube_config: Option<String>,
@@ -330,10 +425,15 @@ pub struct ComputeKeys {
 }
 
 impl ComputeKeys {
-    /// Credentials of an AKS cluster.
-    pub fn new(user: Option<&str>, admin: Option<&str>, image_pull_secret_name: &str) -> Self {
+    /// Credentials of a compute's cluster.
+    pub fn new(
+        kind: ComputeKind,
+        user: Option<&str>,
+        admin: Option<&str>,
+        image_pull_secret_name: &str,
+    ) -> Self {
         Self {
-            compute_type: AKS.to_owned(),
+            compute_type: kind.as_str().to_owned(),
             user_kube_config: user.map(ToOwned::to_owned),
             admin_kube_config: admin.map(ToOwned::to_owned),
             image_pull_secret_name: image_pull_secret_name.to_owned(),

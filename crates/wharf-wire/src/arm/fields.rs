@@ -55,6 +55,12 @@ impl Fields {
             .filter(|value| !value.is_null())
     }
 
+    /// Throws a member away, also one that is null.
+    pub(crate) fn drop(&mut self, name: &str) {
+        self.members
+            .retain(|key, _| !key.eq_ignore_ascii_case(name));
+    }
+
     /// Takes a text.
     pub(crate) fn text(&mut self, name: &str, findings: &mut Vec<Finding>) -> Option<String> {
         match self.take(name)? {
@@ -164,6 +170,35 @@ impl Fields {
             members,
             prefix: format!("{}.", self.path(name)),
         }
+    }
+
+    /// Takes at most `most` objects by name.
+    pub(crate) fn objects(
+        &mut self,
+        name: &str,
+        most: usize,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Vec<(String, Self)>> {
+        let path = self.path(name);
+        let members = match self.take(name)? {
+            Value::Object(members) if members.len() <= most => members,
+            Value::Object(members) => {
+                let message = format!("has {} entries; at most {most} are allowed", members.len());
+                findings.push(Finding::new(path, message));
+                return None;
+            }
+            other => return self.wrong(name, "an object of objects", &other, findings),
+        };
+        let mut outer = Self {
+            members,
+            prefix: format!("{path}."),
+        };
+        let keys: Vec<String> = outer.members.keys().cloned().collect();
+        let objects = keys.into_iter().map(|key| {
+            let object = outer.object(&key, findings);
+            (key, object)
+        });
+        Some(objects.collect())
     }
 
     /// Takes the first object of a list.

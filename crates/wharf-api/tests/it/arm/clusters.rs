@@ -82,6 +82,26 @@ async fn the_local_cluster_has_no_kubeconfig() {
 }
 
 #[tokio::test]
+async fn a_cluster_goes_when_no_compute_holds_it() {
+    let client = Surface::new().await;
+    let path = client.in_group(&format!("{CLUSTERS}/local"));
+    let compute = client.test.attach_compute("holder").await;
+    let refused = client.ask("DELETE", &path).send().await;
+    assert_answer("attached", &refused);
+    let removal = wharf_core::compute::Removal::Detach;
+    let (test, name) = (&client.test, compute.name.as_str());
+    let gone = test
+        .app
+        .compute_remove(&test.caller, &test.path, name, removal)
+        .await;
+    test.ended(gone.expect("accepted").expect("there")).await;
+    let deleted = client.ask("DELETE", &path).send().await;
+    assert_answer("ok", &deleted);
+    assert_eq!(client.poll(&deleted).await.json()["status"], "Succeeded");
+    assert_answer("nothing there", &client.ask("DELETE", &path).send().await);
+}
+
+#[tokio::test]
 async fn an_import_needs_a_kubeconfig_and_says_all_that_is_wrong() {
     let client = Surface::new().await;
     let path = client.in_group(&format!("{CLUSTERS}/-edge"));

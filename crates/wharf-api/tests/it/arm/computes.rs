@@ -56,6 +56,69 @@ async fn attach_read_update_detach() {
 }
 
 #[tokio::test]
+async fn a_kubernetes_compute_and_the_list_of_its_type() {
+    let client = Surface::new().await;
+    let path = client.in_workspace("/computes/kube");
+    let types = json!({
+        "gpu": {
+            "nodeSelector": {"pool": "gpu"},
+            "resources": {
+                "requests": {"cpu": "500m", "memory": "1Gi"},
+                "limits": {"cpu": "1", "memory": "2Gi", "nvidia.com/gpu": "1"},
+            },
+        },
+    });
+    // As SDK v1 sends it, strays and all.
+    let body = json!({
+        "location": "local",
+        "identity": {"type": "SystemAssigned"},
+        "properties": {
+            "computeType": "Kubernetes",
+            "description": "",
+            "resourceId": client.test.local_cluster_id(),
+            "namespace": "models",
+            "identityType": null,
+            "identityIds": null,
+            "properties": {"namespace": "models", "instanceTypes": types},
+        },
+    });
+    let put = client.put(&path, &body).await;
+    assert_answer("kubernetes", &put);
+    assert_eq!(client.poll(&put).await.json()["status"], "Succeeded");
+    let document = client.get(&path).await.json();
+    let again = client.put(&path, &document).await;
+    assert_eq!(again.status, StatusCode::OK);
+    assert_eq!(again.json(), document);
+    client.test.create_compute("aks").await;
+    let names = async |kind: &str| {
+        let list = client.in_workspace(&format!("/computes?computeType={kind}"));
+        let list = client.get(&list).await.json();
+        let items = list["value"].as_array().expect("a list").clone();
+        items
+            .iter()
+            .map(|item| item["name"].as_str().expect("a name").to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names("kubernetes").await, ["kube"]);
+    assert_eq!(names("AKS").await, ["aks"]);
+    assert_eq!(names("").await, ["aks", "kube"]);
+    assert!(names("AmlCompute").await.is_empty());
+    let wrong = client.in_workspace("/computes?computeType=Toaster");
+    assert_answer("wrong type", &client.get(&wrong).await);
+    let bad = json!({
+        "identity": {"type": "Somebody"},
+        "properties": {
+            "computeType": "Kubernetes",
+            "properties": {"namespace": "Models", "instanceTypes": {"small": {}}},
+        },
+    });
+    let refused = client
+        .put(&client.in_workspace("/computes/bad"), &bad)
+        .await;
+    assert_answer("broken kubernetes", &refused);
+}
+
+#[tokio::test]
 async fn create_and_delete() {
     let client = Surface::new().await;
     let path = client.in_workspace("/computes/created");

@@ -46,6 +46,7 @@ fn compute(extra: Map<String, Value>) -> wharf_core::compute::Compute {
                 subnet: Some("inner".to_owned()),
             },
             tls: Default::default(),
+            kubernetes: None,
             removal: None,
             warnings: Vec::new(),
             extra,
