@@ -308,7 +308,13 @@ mod tests {
     use crate::{SealKey, Store};
 
     /// Tables with a `workspace` that outlive it, or go with something else of it.
-    const NOT_ITS_OWN: [&str; 3] = ["operations", "endpoint_models", "endpoint_terms"];
+    const NOT_ITS_OWN: [&str; 5] = [
+        "operations",
+        "endpoint_models",
+        "endpoint_terms",
+        "environment_labels",
+        "model_terms",
+    ];
 
     /// [`Txn::workspace_delete`] finds rows by the foreign keys of the schema.
     #[tokio::test]
