@@ -67,6 +67,8 @@ crash-full: wharf-debug $(READY) ## kill -9 at every fault point, and at WHARF_K
 disk: wharf-debug $(READY) ## Full disks, disks that return errors, read-only directories, too few descriptors
 	$(SAY) "Disks that are full or return errors"
 	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_DISK_PUTS=1000 WHARF_DISK_ERRORS=200 $(VENV)/bin/python -m pytest e2e/crash -k disk -s
+	$(SAY) "A thousand flipped bits"
+	@WHARF_BIT_FLIPS=1000 $(NEXTEST) run --locked --package wharf-store --no-capture damage
 
 wharf-debug: needs
 	$(SAY) "Building the debug binary"

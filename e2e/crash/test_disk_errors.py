@@ -72,6 +72,7 @@ def test_a_disk_that_returns_errors_loses_nothing(capfd):
                 raw = Raw(server)
                 ends[f"{call} {error}: {put_all(raw, server, turn, acknowledged)}"] += 1
             else:
+                assert server.process.wait(timeout=30) == 1, server.tail()
                 ends[f"{call} {error}: refused to start"] += 1
             end(server)
             missed += not server.was_hit()

@@ -24,6 +24,8 @@ pub mod blocks;
 pub mod check;
 pub mod compute_tls;
 pub mod computes;
+#[cfg(test)]
+mod damage_tests;
 pub mod endpoint_terms;
 pub mod endpoints;
 pub mod environments;

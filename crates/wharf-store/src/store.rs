@@ -62,6 +62,7 @@ impl Store {
         busy: Duration,
     ) -> Result<Self, StoreError> {
         keep_private(file)?;
+        not_a_stump(file)?;
         let options = SqliteConnectOptions::from_str("sqlite:")?
             .filename(file)
             .create_if_missing(true)
@@ -169,6 +170,22 @@ impl Store {
     /// the jobs that were handed to it.
     pub async fn close(&self) {
         self.readers.close().await;
+    }
+}
+
+/// SQLite takes a file that is shorter than its header for a new database, so that one
+/// that was cut there would be written over without a word.
+fn not_a_stump(file: &Path) -> Result<(), StoreError> {
+    /// Bytes of the header, sqlite.org/fileformat.html; a new file has none.
+    const HEADER: std::ops::Range<u64> = 1..100;
+    let metadata = fs::metadata(file)
+        .map_err(|error| StoreError::io(format_args!("opening {}", file.display()), &error))?;
+    match HEADER.contains(&metadata.len()) {
+        true => Err(StoreError::Damaged {
+            file: file.to_owned(),
+            why: format!("it has {} bytes", metadata.len()),
+        }),
+        false => Ok(()),
     }
 }
 

@@ -129,6 +129,7 @@ impl Server {
         let secret = keys.administrator.clone();
 
         let seal = SealKey::new(&keys.seal)?;
+        not_emptied(dir.dir())?;
         let store = Store::open(&dir.dir().database(), seal).await?;
         let blobs = BlobStore::open(&dir.path("blobs"))?;
         let backend = local_cluster::backend(&dir, &blobs).await?;
@@ -230,6 +231,20 @@ impl Server {
         if timeout(CLOSING, self.store.close()).await.is_err() {
             tracing::warn!("the store is still being read");
         }
+    }
+}
+
+/// A database that lost all its bytes is not a new one, which a start makes before
+/// `admin.json`.
+fn not_emptied(dir: &wharf_cli::DataDir) -> Result<(), StartError> {
+    let file = dir.database();
+    let is_empty = std::fs::metadata(&file).is_ok_and(|metadata| metadata.len() == 0);
+    match is_empty && dir.admin().exists() {
+        true => Err(StartError::Store(wharf_store::StoreError::Damaged {
+            file,
+            why: "it is empty, and a server has run here".to_owned(),
+        })),
+        false => Ok(()),
     }
 }
 
