@@ -162,6 +162,10 @@ def test_a_new_workspace_is_empty(team):
     assert team.get_default_compute_target("cpu") is None
     assert team.models == {}
     assert team.webservices == {}
+    assert team.images == {}
+    assert team.datastores == {}
+    assert not team.datasets
+    assert isinstance(team.environments, dict)
     assert team.private_endpoints == {}
     assert team.list_connections() == "[]"
 
@@ -182,11 +186,10 @@ def test_calls_without_anything_to_do(team):
     lambda ws: ws.get_connection("feed"),
     lambda ws: ws.experiments,
     lambda ws: ws.get_run("run-1"),
-    lambda ws: ws.images,
     lambda ws: ws.linked_services,
     lambda ws: ws.get_default_datastore(),
     lambda ws: ws.set_default_datastore("none"),
-], ids=["set_connection", "get_connection", "experiments", "get_run", "images",
+], ids=["set_connection", "get_connection", "experiments", "get_run",
         "linked_services", "get_default_datastore", "set_default_datastore"])
 def test_what_is_not_there_says_so(team, call):
     with pytest.raises(Exception) as error:
