@@ -62,7 +62,7 @@ pub(crate) struct Inner {
     pub(crate) endpoints: Wake,
     pub(crate) patience: Patience,
     pub(crate) progress: Progress,
-    /// Builds of environments, by endpoint and generation.
+    /// Builds of environments, by deployment and the generation that asked for it.
     pub(crate) builds: Background<(Uuid, Generation), BuildOutcome>,
     pub(crate) removals: Background<WorkloadKey, Result<(), BackendError>>,
     pub(crate) faults: Faults,

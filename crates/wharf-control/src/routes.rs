@@ -12,9 +12,10 @@ use wharf_core::{
     Result,
     endpoint::{Authentication, Endpoint},
     keys::{EndpointKeys, KeyHash},
-    route::{Route, RouteAuthentication, RouteTable, RouteTarget},
+    route::{Route, RouteAuthentication, RouteTable},
     tls::{CertificatePair, HostName},
     token::{TokenIssuer, TokenRule, audience, epoch},
+    traffic,
 };
 use wharf_store::Store;
 
@@ -71,18 +72,11 @@ fn route(
             issuers: vec![issuer.clone()],
         }),
     };
-    let targets: Vec<RouteTarget> = endpoint
-        .spec
-        .deployments
-        .iter()
-        .filter_map(|deployment| endpoint.status.deployments.get(&deployment.id))
-        .filter_map(|status| status.serving.clone())
-        .collect();
     Some(Route {
         workspace: workspace_of(endpoint, first),
         endpoint: endpoint.name.to_string(),
         authentication,
-        targets,
+        targets: traffic::targets(endpoint),
     })
 }
 

@@ -67,6 +67,52 @@ pub fn check(
     }
 }
 
+/// Adds to `findings` when the replicas that are always there of several deployments,
+/// each of which fits alone, do not fit all nodes together; `field` is where that is
+/// told.
+pub fn check_together(
+    compute: &str,
+    spec: &ComputeSpec,
+    sizes: &VmSizes,
+    deployments: &[(Resources, Scaling)],
+    field: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let Some(size) = sizes.find(&spec.vm_size) else {
+        return;
+    };
+    let nodes = f64::from(spec.agent_count);
+    let cores = nodes * f64::from(size.cores);
+    let memory_gb = nodes * f64::from(size.memory_mib) / 1024.0;
+    let gpus = nodes * f64::from(size.gpus);
+    let sum = |amount: fn(&Resources) -> f64| -> f64 {
+        let amounts = deployments.iter().map(|(resources, scaling)| {
+            let count = match scaling {
+                Scaling::Fixed(count) => *count,
+                Scaling::Auto(rules) => rules.min,
+            };
+            f64::from(count.get()) * amount(resources)
+        });
+        amounts.sum()
+    };
+    for (asked, all, unit) in [
+        (sum(|it| f64::from(it.gpu)), gpus, "GPUs"),
+        (sum(|it| it.cpu), cores, "cores"),
+        (sum(|it| it.memory_gb), memory_gb, "GB of memory"),
+    ] {
+        if asked > all + 1e-6 {
+            findings.push(Finding::new(
+                field,
+                format!(
+                    "their replicas ask for {asked} {unit} together, but the {} nodes of compute \
+                     `{compute}` ({}) have {all}: ask for less, or for fewer replicas",
+                    spec.agent_count, size.name
+                ),
+            ));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{collections::BTreeMap, num::NonZeroU32};
@@ -213,5 +259,34 @@ mod tests {
             assert_eq!(found.len(), 1, "{found:?}");
             assert_eq!(found[0].field, "containerResourceRequirements.gpu");
         }
+    }
+
+    #[test]
+    fn deployments_that_fit_alone_must_fit_together() {
+        let resources = Resources {
+            cpu: 3.0,
+            cpu_limit: None,
+            memory_gb: 1.0,
+            memory_limit_gb: None,
+            gpu: 0,
+        };
+        let told = |scalings: &[Scaling]| {
+            let all: Vec<_> = scalings.iter().map(|it| (resources, *it)).collect();
+            let mut findings = Vec::new();
+            check_together(
+                "aks",
+                &cluster(),
+                &VmSizes::builtin(),
+                &all,
+                "versions",
+                &mut findings,
+            );
+            findings
+        };
+        assert!(told(&[fixed(2), auto(2, 10)]).is_empty());
+        let findings = told(&[fixed(2), auto(3, 10)]);
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].field, "versions");
+        assert!(findings[0].message.contains("15 cores"), "{findings:?}");
     }
 }

@@ -16,9 +16,10 @@ use crate::{
     environment::EnvironmentSpec,
     model::ModelId,
     name::{EndpointName, Namespace},
-    resource::Failure,
+    resource::{Failure, Generation},
     route::RouteTarget,
     scaling::Scaling,
+    version::Version,
 };
 
 /// What a deployment should be.
@@ -29,7 +30,7 @@ pub struct DeploymentSpec {
     /// Its name; the endpoint's own for a v1 service.
     pub name: EndpointName,
     /// Share of the traffic, in hundredths of a percent; all of an endpoint sum
-    /// to 10,000.
+    /// to 10,000. What routers get is told by [`crate::traffic`].
     pub weight: u32,
     /// What replicas are made from.
     pub template: Template,
@@ -39,6 +40,36 @@ pub struct DeploymentSpec {
     pub max_wait: Duration,
     /// When a replica counts as dead.
     pub liveness: Liveness,
+    /// The endpoint's generation that last asked for this deployment; a change of
+    /// others leaves it. 0 in specs of before there were several.
+    #[serde(default)]
+    pub asked_at: Generation,
+    /// What it has of its own where clients manage the deployments of an endpoint one
+    /// by one.
+    #[serde(default)]
+    pub version: Option<Version>,
+}
+
+impl DeploymentSpec {
+    /// What runs it once it is as this spec wants.
+    pub fn workload(&self) -> WorkloadKey {
+        WorkloadKey {
+            deployment: self.id,
+            revision: self.template.revision(),
+        }
+    }
+
+    /// How a router reaches it once it is as this spec wants.
+    pub fn target(&self) -> RouteTarget {
+        RouteTarget {
+            workload: self.workload(),
+            weight: self.weight,
+            concurrency: self.template.concurrency,
+            scoring_timeout: self.template.scoring_timeout,
+            max_wait: self.max_wait,
+            scaling: self.scaling,
+        }
+    }
 }
 
 /// What replicas are made from; pinned by digest when the deployment is written.
@@ -262,6 +293,18 @@ pub struct DeploymentStatus {
     pub ready: u32,
     /// Replicas there should be.
     pub wanted: u32,
+    /// The [`DeploymentSpec::asked_at`] whose operation its failure has ended, while
+    /// it is not as that one wanted: later changes of others do not fail for it.
+    #[serde(default)]
+    pub failed_at: Option<Generation>,
+}
+
+impl DeploymentStatus {
+    /// Whether `key` gets the traffic.
+    pub fn serves(&self, key: &WorkloadKey) -> bool {
+        let serving = self.serving.as_ref();
+        serving.is_some_and(|serving| serving.workload == *key)
+    }
 }
 
 #[cfg(test)]

@@ -44,6 +44,10 @@ pub struct EndpointSpec {
     pub properties: BTreeMap<String, String>,
     /// Its deployments; one for a v1 service.
     pub deployments: Vec<DeploymentSpec>,
+    /// Clients manage its deployments one by one, each with a
+    /// [`Version`](crate::version::Version) of its own.
+    #[serde(default)]
+    pub is_versioned: bool,
     /// It is to go.
     pub is_absent: bool,
     /// The surface's own document behind this spec: members that Wharf stores and
@@ -58,8 +62,30 @@ pub struct EndpointSpec {
 pub struct EndpointStatus {
     /// As far as operations care.
     pub observed: Observed,
-    /// By deployment id.
+    /// By deployment id. One that is in no spec any more stays until its replicas are
+    /// gone: nothing else remembers it.
     pub deployments: BTreeMap<Uuid, DeploymentStatus>,
+}
+
+impl EndpointStatus {
+    /// Nothing was seen yet of these deployments.
+    pub fn new(deployments: &[DeploymentSpec]) -> Self {
+        Self {
+            deployments: deployments
+                .iter()
+                .map(|it| (it.id, DeploymentStatus::default()))
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether each deployment that is known here is as its newest spec wants, as far
+    /// as operations have ended.
+    pub fn is_whole(&self) -> bool {
+        let mut deployments = self.deployments.values();
+        matches!(self.observed, Observed::Reached(_))
+            && deployments.all(|it| it.failed_at.is_none())
+    }
 }
 
 impl Default for EndpointStatus {
@@ -95,24 +121,24 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The state in one word, over all deployments: the worst one that has
-    /// traffic decides.
+    /// What was seen of each deployment of the spec.
+    fn statuses(&self) -> impl Iterator<Item = Option<&DeploymentStatus>> {
+        let deployments = self.spec.deployments.iter();
+        deployments.map(|deployment| self.status.deployments.get(&deployment.id))
+    }
+
+    /// The state in one word: that of the worst deployment. Where clients manage the
+    /// deployments one by one and some of them answer, the endpoint does too: a worse
+    /// one makes it no more than [`DeploymentState::Unhealthy`].
     pub fn state(&self) -> DeploymentState {
         if self.spec.is_absent {
             return DeploymentState::Transitioning;
         }
-        let states: Vec<_> = self
-            .spec
-            .deployments
-            .iter()
-            .map(|deployment| {
-                self.status
-                    .deployments
-                    .get(&deployment.id)
-                    .map_or(DeploymentState::Transitioning, |status| status.state)
-            })
-            .collect();
-        [
+        let state = |status: Option<&DeploymentStatus>| {
+            status.map_or(DeploymentState::Transitioning, |status| status.state)
+        };
+        let states: Vec<_> = self.statuses().map(state).collect();
+        let worst = [
             DeploymentState::Failed,
             DeploymentState::Unschedulable,
             DeploymentState::Unhealthy,
@@ -120,13 +146,29 @@ impl Endpoint {
         ]
         .into_iter()
         .find(|state| states.contains(state))
-        .unwrap_or(DeploymentState::Healthy)
+        .unwrap_or(DeploymentState::Healthy);
+        let answers = |status: Option<&DeploymentStatus>| {
+            status.is_some_and(|it| it.serving.is_some() && it.state != DeploymentState::Unhealthy)
+        };
+        let is_bad = matches!(
+            worst,
+            DeploymentState::Failed | DeploymentState::Unschedulable
+        );
+        if self.spec.is_versioned && is_bad && self.statuses().any(answers) {
+            return DeploymentState::Unhealthy;
+        }
+        worst
     }
 
     /// Whether it failed before any deployment of it got traffic, so that there is
     /// nothing to score.
     pub fn is_stillborn(&self) -> bool {
-        let mut deployments = self.status.deployments.values();
-        self.state() == DeploymentState::Failed && deployments.all(|it| it.serving.is_none())
+        let mut known = self.status.deployments.values();
+        let has_failed = |status: Option<&DeploymentStatus>| {
+            status.is_some_and(|status| status.state == DeploymentState::Failed)
+        };
+        !self.spec.is_absent
+            && known.all(|it| it.serving.is_none())
+            && self.statuses().all(has_failed)
     }
 }

@@ -8,9 +8,10 @@
 //! - what a refusal says: [`finding`], [`quote`]
 //! - the nouns: [`workspace`], [`template_deployment`], [`managed_cluster`], [`compute`], [`model`],
 //!   [`environment`], [`endpoint`], [`endpoint_request`], [`deployment`],
-//!   [`built_in_script`], [`kubeconfig`]
-//! - what fits where: [`capacity`]; who may do what: [`access`], how
-//!   often: [`bucket`], how much: [`mod@quota`], and who did: [`audit`]
+//!   [`built_in_script`], [`version`], [`kubeconfig`]
+//! - what fits where: [`capacity`]; who gets which requests: [`traffic`]; who may do
+//!   what: [`access`], how often: [`bucket`], how much: [`mod@quota`], and who did:
+//!   [`audit`]
 //! - what routers read: [`route`], [`keys`], [`token`], [`scaling`]; how many may come: [`room`]
 //! - names and certificates of computes: [`tls`]
 //! - what others implement: [`backend`], [`clock`]
@@ -55,6 +56,8 @@ pub mod secret;
 pub mod template_deployment;
 pub mod tls;
 pub mod token;
+pub mod traffic;
+pub mod version;
 pub mod vm_size;
 pub mod workspace;
 

@@ -271,8 +271,9 @@ impl Txn {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        if let Observed::Reached(reached) = status.observed {
-            self.endpoint_blobs_settle(key, reached).await?;
+        // A deployment that failed before may serve what an older spec names.
+        if let (Observed::Reached(reached), true) = (&status.observed, status.is_whole()) {
+            self.endpoint_blobs_settle(key, *reached).await?;
         }
         self.operation_settle(key, &status.observed, now).await?;
         Ok(true)

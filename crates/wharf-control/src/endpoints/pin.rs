@@ -14,7 +14,8 @@ use wharf_core::{
     finding::Finding,
     model::ModelId,
     quote::Quoted,
-    resource::Observed,
+    resource::{Generation, Observed},
+    traffic,
     workspace::Workspace,
 };
 use wharf_store::Session;
@@ -24,8 +25,6 @@ use crate::{
     models::{MOST_FILES, asset_files},
 };
 
-/// All traffic, in hundredths of a percent.
-const ALL_TRAFFIC: u32 = 10_000;
 const ENVIRONMENT: &str = "environmentImageRequest.environment";
 const MODELS: &str = "environmentImageRequest.modelIds";
 const ASSETS: &str = "environmentImageRequest.assets";
@@ -33,10 +32,10 @@ const ASSETS: &str = "environmentImageRequest.assets";
 const ENTRY_SCRIPT: &str = "AZUREML_ENTRY_SCRIPT";
 
 /// Looks up what a request names; what is not there becomes a finding.
-struct Pin<'a> {
-    session: &'a mut Session,
-    workspace: &'a Workspace,
-    findings: Vec<Finding>,
+pub(super) struct Pin<'a> {
+    pub(super) session: &'a mut Session,
+    pub(super) workspace: &'a Workspace,
+    pub(super) findings: Vec<Finding>,
 }
 
 impl Pin<'_> {
@@ -44,7 +43,7 @@ impl Pin<'_> {
         self.findings.push(Finding::new(field, message));
     }
 
-    async fn compute(&mut self, name: &str) -> Result<Option<Compute>> {
+    pub(super) async fn compute(&mut self, name: &str) -> Result<Option<Compute>> {
         let found = self.session.compute_get(&self.workspace.id, name).await?;
         let Some(compute) = found else {
             let there = self
@@ -155,6 +154,53 @@ impl Pin<'_> {
         }
     }
 
+    /// What replicas are made from; files that are not there become findings. `None`
+    /// where a finding says why.
+    pub(super) async fn template(
+        &mut self,
+        checked: &CheckedEndpoint,
+        moved_to: Option<Uuid>,
+    ) -> Result<Option<Template>> {
+        let mut models = Vec::with_capacity(checked.models.len());
+        for id in &checked.models {
+            models.extend(self.model(id).await?);
+        }
+        let mut code = Vec::with_capacity(checked.code.len());
+        for file in &checked.code {
+            code.extend(self.code(file).await?);
+        }
+        let built_in = match &checked.environment {
+            Some(environment) => {
+                self.entry_script(checked, environment);
+                None
+            }
+            None => self.built_in(models.first()),
+        };
+        let environment = checked.environment.clone().or_else(|| {
+            let version = models.first()?.framework_version.as_deref();
+            Some(built_in?.environment(version))
+        });
+        let Some(environment) = environment else {
+            return Ok(None);
+        };
+        let environment = EnvironmentSpec {
+            model_frameworks: frameworks(&models),
+            ..environment
+        };
+        Ok(Some(Template {
+            models,
+            code,
+            driver: checked.driver.clone(),
+            built_in,
+            environment,
+            resources: checked.resources,
+            concurrency: checked.concurrency,
+            scoring_timeout: checked.scoring_timeout,
+            namespace: checked.namespace.clone(),
+            moved_to,
+        }))
+    }
+
     fn entry_script(&mut self, checked: &CheckedEndpoint, environment: &EnvironmentSpec) {
         let variable = format!("{ENVIRONMENT}.environmentVariables.{ENTRY_SCRIPT}");
         match environment.variables.get(ENTRY_SCRIPT) {
@@ -182,6 +228,11 @@ impl Pin<'_> {
     }
 }
 
+/// The generation that a change of `known` makes.
+pub(super) fn next_generation(known: Option<&Endpoint>) -> Generation {
+    known.map_or(Generation::FIRST, |known| known.generation.next())
+}
+
 /// What saved the models, as far as that was registered.
 fn frameworks(models: &[PinnedModel]) -> Vec<ModelFramework> {
     let known = models.iter().filter_map(|model| {
@@ -194,7 +245,7 @@ fn frameworks(models: &[PinnedModel]) -> Vec<ModelFramework> {
 }
 
 /// The cluster of `compute`, once the endpoint has left the one where it began.
-fn moved_to(known: Option<&Endpoint>, compute: &Compute) -> Option<Uuid> {
+pub(super) fn moved_to(known: Option<&Endpoint>, compute: &Compute) -> Option<Uuid> {
     let known = known?;
     let mut deployments = known.spec.deployments.iter();
     let has_left = known.spec.compute != compute.id
@@ -205,7 +256,7 @@ fn moved_to(known: Option<&Endpoint>, compute: &Compute) -> Option<Uuid> {
 impl App {
     /// The request, where it has no code with the size that its model was registered
     /// with for what it leaves open.
-    async fn with_size_of_model(
+    pub(super) async fn with_size_of_model(
         &self,
         workspace: &Workspace,
         request: &EndpointRequest,
@@ -238,18 +289,15 @@ impl App {
         request: &EndpointRequest,
         known: Option<&Endpoint>,
     ) -> Result<EndpointSpec> {
+        if request.versions.is_some() {
+            return self.pin_versions(workspace, request, known).await;
+        }
         let mut findings = Vec::new();
         let request = &self.with_size_of_model(workspace, request).await?;
         let Some(checked) = request.check(&mut findings) else {
             return Err(Error::Invalid(findings));
         };
-        if let Some(environment) = &checked.environment
-            && let Err(refused) = self.inner.environments.check(environment)
-        {
-            findings.extend(refused.into_iter().map(|finding| {
-                Finding::new(format!("{ENVIRONMENT}.{}", finding.field), finding.message)
-            }));
-        }
+        self.check_environment(checked.environment.as_ref(), &mut findings);
         if let Some(known) = known {
             labels::check_only_added(
                 "properties",
@@ -275,53 +323,15 @@ impl App {
                 &mut pin.findings,
             );
         }
-        let mut models = Vec::with_capacity(checked.models.len());
-        for id in &checked.models {
-            models.extend(pin.model(id).await?);
-        }
-        let mut code = Vec::with_capacity(checked.code.len());
-        for file in &checked.code {
-            code.extend(pin.code(file).await?);
-        }
-        let built_in = match &checked.environment {
-            Some(environment) => {
-                pin.entry_script(&checked, environment);
-                None
-            }
-            None => pin.built_in(models.first()),
-        };
+        let moved_to = compute.as_ref().and_then(|it| moved_to(known, it));
+        let template = pin.template(&checked, moved_to).await?;
         let mut findings = pin.findings;
         // The connection goes back before files are looked into.
         drop(session);
-        let environment = checked.environment.or_else(|| {
-            let version = models.first()?.framework_version.as_deref();
-            Some(built_in?.environment(version))
-        });
-        // There is none only where a finding says why.
-        let Some(environment) = environment else {
+        let Some(template) = template else {
             return Err(Error::Invalid(findings));
         };
-        let environment = EnvironmentSpec {
-            model_frameworks: frameworks(&models),
-            ..environment
-        };
-        let template = Template {
-            models,
-            code,
-            driver: checked.driver,
-            built_in,
-            environment,
-            resources: checked.resources,
-            concurrency: checked.concurrency,
-            scoring_timeout: checked.scoring_timeout,
-            namespace: checked.namespace,
-            moved_to: compute.as_ref().and_then(|it| moved_to(known, it)),
-        };
-        let preflight = self.inner.backend.preflight(&template).await;
-        findings.extend(preflight.map_err(|error| Error::Unavailable {
-            what: "the cluster",
-            inside: error.to_string(),
-        })?);
+        self.preflight(&template, &mut findings).await?;
         let (Some(compute), true) = (compute, findings.is_empty()) else {
             return Err(Error::Invalid(findings));
         };
@@ -336,14 +346,49 @@ impl App {
             deployments: vec![DeploymentSpec {
                 id: known_deployment.map_or_else(Uuid::new_v4, |deployment| deployment.id),
                 name: checked.name,
-                weight: ALL_TRAFFIC,
+                weight: traffic::ALL_TRAFFIC,
                 template,
                 scaling: checked.scaling,
                 max_wait: checked.max_wait,
                 liveness: checked.liveness,
+                asked_at: next_generation(known),
+                version: None,
             }],
+            is_versioned: false,
             is_absent: false,
             document: request.document.clone(),
         })
+    }
+
+    /// Adds what the builder refuses of an environment.
+    pub(super) fn check_environment(
+        &self,
+        environment: Option<&EnvironmentSpec>,
+        findings: &mut Vec<Finding>,
+    ) {
+        if let Some(environment) = environment
+            && let Err(refused) = self.inner.environments.check(environment)
+        {
+            findings.extend(refused.into_iter().map(|finding| {
+                Finding::new(format!("{ENVIRONMENT}.{}", finding.field), finding.message)
+            }));
+        }
+    }
+
+    /// Adds what the cluster refuses of a template.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it cannot be asked.
+    pub(super) async fn preflight(
+        &self,
+        template: &Template,
+        findings: &mut Vec<Finding>,
+    ) -> Result<()> {
+        let preflight = self.inner.backend.preflight(template).await;
+        findings.extend(preflight.map_err(|error| Error::Unavailable {
+            what: "the cluster",
+            inside: error.to_string(),
+        })?);
+        Ok(())
     }
 }

@@ -103,14 +103,27 @@ impl App {
         let mut session = self.store().read().await?;
         let workspace = find_workspace(&mut session, path).await?;
         let (wanted, after) = (page.look_ahead(), page.after.as_deref());
-        let found = match query.terms() {
-            Some(terms) => {
-                session
-                    .endpoint_find(&workspace.id, &terms, after, wanted)
-                    .await?
-            }
-            None => Vec::new(),
+        let Some(terms) = query.terms() else {
+            return Ok(page.listed(Vec::new(), |endpoint: &Endpoint| endpoint.name.to_string()));
         };
+        let is_kind = |it: &Endpoint| {
+            query
+                .is_versioned
+                .is_none_or(|is| is == it.spec.is_versioned)
+        };
+        let mut after = after.map(str::to_owned);
+        let mut found: Vec<Endpoint> = Vec::new();
+        loop {
+            let batch = session
+                .endpoint_find(&workspace.id, &terms, after.as_deref(), wanted)
+                .await?;
+            let is_last = batch.len() < wanted as usize;
+            after = batch.last().map(|endpoint| endpoint.name.to_string());
+            found.extend(batch.into_iter().filter(is_kind));
+            if is_last || found.len() >= wanted as usize {
+                break;
+            }
+        }
         Ok(page.listed(found, |endpoint| endpoint.name.to_string()))
     }
 

@@ -199,7 +199,7 @@ impl App {
         Ok(())
     }
 
-    /// Creates an endpoint with one deployment; replaces one when the request says so.
+    /// Creates an endpoint; replaces one when the request says so.
     ///
     /// # Errors
     /// [`wharf_core::Error::Invalid`] with every broken rule,
@@ -224,17 +224,17 @@ impl App {
             return Err(taken(known.name.as_str()));
         }
         let spec = self.pin(&workspace, &request, None).await?;
-        let Some(name) = spec.deployments.first().map(|first| first.name.clone()) else {
-            return Err(Error::internal("a spec without a deployment"));
-        };
+        let name = request.name.parse();
+        let name: EndpointName =
+            name.map_err(|_| Error::internal("a name that was not checked"))?;
         let now = self.now();
         let endpoint = Endpoint {
             id: Uuid::new_v4(),
             workspace: workspace.id,
             name,
+            status: EndpointStatus::new(&spec.deployments),
             spec,
             generation: Generation::FIRST,
-            status: EndpointStatus::default(),
             created_by: caller.principal.display_name.clone(),
             created_at: now,
             modified_at: now,
@@ -268,6 +268,19 @@ impl App {
                 .properties
                 .entry(name.clone())
                 .or_insert_with(|| value.clone());
+        }
+        for version in request.versions.iter_mut().flatten() {
+            let asked = &mut version.deployment;
+            let mut there = known.spec.deployments.iter();
+            let there = there.find(|it| it.name.as_str() == asked.name);
+            for (name, value) in there
+                .and_then(|it| it.version.as_ref())
+                .into_iter()
+                .flat_map(|version| &version.properties)
+            {
+                let kept = asked.properties.entry(name.clone());
+                kept.or_insert_with(|| value.clone());
+            }
         }
         let spec = self.pin(workspace, &request, Some(known)).await?;
         let chosen = ChosenKeys {

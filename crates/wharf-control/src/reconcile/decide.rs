@@ -1,4 +1,4 @@
-//! What an endpoint's deployment needs next, told from what is there alone.
+//! What an endpoint and its deployments need next, told from what is there alone.
 
 use std::time::Duration;
 
@@ -9,6 +9,71 @@ use wharf_core::{
 };
 
 use super::progress::Counts;
+
+/// How far a deployment is on its way to what it should be.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Stand {
+    /// It serves as it is wanted.
+    Reached,
+    /// That is not known yet.
+    Waiting,
+    /// It will not come up as it is.
+    Failed(Failure),
+    /// An operation was told so earlier, and nobody has asked for it since.
+    FailedBefore,
+}
+
+/// How far an endpoint is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum End {
+    /// Something is on its way.
+    Open,
+    /// All that was asked for is there.
+    Reached,
+    /// All have come to an end, and not all to a good one.
+    Failed(Failure),
+}
+
+/// Folds the deployments of an endpoint into its own end. All are waited for, so that
+/// the end tells of each; a failure that was told before is not told to an operation
+/// that asked for something else. Names are those of versions, for messages.
+pub(crate) fn end<N: std::fmt::Display>(stands: &[(Option<N>, Stand)]) -> End {
+    if stands.iter().any(|(_, stand)| *stand == Stand::Waiting) {
+        return End::Open;
+    }
+    let mut failed = stands.iter().filter_map(|(name, stand)| match stand {
+        Stand::Failed(failure) => Some((name.as_ref(), failure)),
+        _ => None,
+    });
+    let told = |(name, failure): (Option<&N>, &Failure)| match name {
+        Some(name) => format!("version `{name}`: {}", failure.message),
+        None => failure.message.clone(),
+    };
+    match (failed.next(), failed.next()) {
+        (None, _)
+            if stands
+                .iter()
+                .all(|(_, stand)| *stand == Stand::FailedBefore) =>
+        {
+            End::Open
+        }
+        (None, _) => End::Reached,
+        (Some(first), None) => End::Failed(Failure {
+            message: told(first),
+            ..first.1.clone()
+        }),
+        (Some(first), Some(second)) => {
+            let all = [first, second].into_iter().chain(failed);
+            let (messages, details): (Vec<_>, Vec<_>) =
+                all.map(|it| (told(it), it.1.details.clone())).unzip();
+            End::Failed(Failure {
+                code: first.1.code.clone(),
+                message: messages.join("\n"),
+                details: details.concat(),
+            })
+        }
+    }
+}
 
 /// Longest time from a change to its end: environments are built before, so this
 /// bounds loading the model.
@@ -150,6 +215,40 @@ pub(crate) fn health(seen: &WorkloadObservation) -> (DeploymentState, Option<Fai
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_ends_when_all_its_deployments_have() {
+        let failure = |message: &str| Failure::new("ReplicaFailed", message);
+        let (reached, waiting, before) = (Stand::Reached, Stand::Waiting, Stand::FailedBefore);
+        let fold = |stands: &[&Stand]| {
+            let named = stands.iter().zip(["one", "two", "three"]);
+            let named: Vec<_> = named
+                .map(|(it, name)| (Some(name), Stand::clone(it)))
+                .collect();
+            end(&named)
+        };
+        let (bad, worse) = (
+            Stand::Failed(failure("bad")),
+            Stand::Failed(failure("worse")),
+        );
+        assert_eq!(fold(&[&reached, &reached]), End::Reached);
+        assert_eq!(fold(&[&reached, &waiting]), End::Open);
+        // One that failed is told when the others have ended, too.
+        assert_eq!(fold(&[&bad, &waiting]), End::Open);
+        assert_eq!(
+            fold(&[&bad, &reached]),
+            End::Failed(failure("version `one`: bad"))
+        );
+        let both = failure("version `one`: bad\nversion `three`: worse");
+        assert_eq!(fold(&[&bad, &reached, &worse]), End::Failed(both));
+        // An earlier failure is nobody's business who asked for something else.
+        assert_eq!(fold(&[&before, &reached]), End::Reached);
+        assert_eq!(
+            fold(&[&before, &bad]),
+            End::Failed(failure("version `two`: bad"))
+        );
+        assert_eq!(end(&[(None::<&str>, bad)]), End::Failed(failure("bad")));
+    }
 
     fn seen(wanted: u32, phases: &[(ReplicaPhase, u32)]) -> WorkloadObservation {
         let replicas =

@@ -1,41 +1,33 @@
-//! Environment, replicas, route: an endpoint on its way to what it should be.
+//! An endpoint on its way to what it should be: its deployments, its route, its end.
 //!
 //! The order keeps serving: a new revision starts beside the old one, gets the
-//! traffic when all its replicas answer, and only then does the old one go.
+//! traffic when all its replicas answer, and only then does the old one go. Each
+//! deployment goes its own way: one that fails or takes long holds up no other.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use uuid::Uuid;
 use wharf_core::{
-    backend::{BackendError, Workload},
     compute::Compute,
-    deployment::{DeploymentSpec, DeploymentState, DeploymentStatus, WorkloadKey},
+    deployment::{DeploymentSpec, DeploymentState, DeploymentStatus},
     endpoint::{Endpoint, EndpointStatus},
-    environment::{BuildLog as _, BuiltEnvironment},
-    resource::{Failure, Observed},
-    route::RouteTarget,
+    environment::BuildLog as _,
+    resource::Observed,
 };
 use wharf_store::StoreError;
 
 use super::{
     After, FaultPoint, StepError,
-    decide::{Rollout, health, last_attempt, rollout, sentence, with_log},
-    environment::{Environment, has_environment},
+    decide::{End, Stand, end},
+    deployment::{Looked, Prepared},
+    environment::{BUILD, DEPLOY, has_environment, is_building},
     give_up::{caught, is_stop, judge, reason},
     log::OperationLog,
     patience::Wait,
-    progress::Counts,
 };
 use crate::App;
 
 pub(super) type Result<T> = std::result::Result<T, StepError>;
-
-/// How long to wait for a signal before looking anyway.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// The code of a backend that has no room for a replica.
-const UNSCHEDULABLE: &str = "Unschedulable";
-/// Lines of a failed replica's log that go into the operation's log.
-const FAILURE_LINES: usize = 200;
 
 pub(super) async fn step(app: &App, key: Uuid) -> Result<After> {
     let mut session = app.store().read().await?;
@@ -45,7 +37,7 @@ pub(super) async fn step(app: &App, key: Uuid) -> Result<After> {
     let open = session.operation_open(&key).await?;
     let compute = session.compute_by_id(&endpoint.spec.compute).await?;
     drop(session);
-    let is_told = has_environment(&open);
+    let (is_told, is_building) = (has_environment(&open), is_building(&open));
     let log = OperationLog {
         clock: Arc::clone(&app.inner.clock),
         logs: app.inner.logs.clone(),
@@ -54,6 +46,7 @@ pub(super) async fn step(app: &App, key: Uuid) -> Result<After> {
     let step = Step {
         app,
         is_told,
+        is_building,
         log,
         endpoint: &endpoint,
     };
@@ -70,185 +63,280 @@ pub(super) async fn step(app: &App, key: Uuid) -> Result<After> {
 /// One look at one endpoint.
 pub(super) struct Step<'a> {
     pub(super) app: &'a App,
-    /// The open operations know already that their environment is there.
+    /// The open operations know already that their environments are there.
     pub(super) is_told: bool,
+    /// They know that one is being built.
+    is_building: bool,
     pub(super) log: OperationLog,
     pub(super) endpoint: &'a Endpoint,
 }
 
+/// What a look at all deployments came to.
+#[derive(Default)]
+struct Looks<'a> {
+    looked: Vec<(&'a DeploymentSpec, Looked)>,
+    /// Of those whose look failed.
+    error: Option<StepError>,
+    after: Option<After>,
+}
+
+impl<'a> Looks<'a> {
+    fn push(&mut self, deployment: &'a DeploymentSpec, looked: Looked) {
+        self.after = Some(sooner(self.after.take(), looked.after.clone()));
+        self.looked.push((deployment, looked));
+    }
+}
+
+/// The look that comes first of two.
+fn sooner(one: Option<After>, other: After) -> After {
+    match (one, other) {
+        (None, other) => other,
+        (Some(After::Again(one)), After::Again(other)) => After::Again(one.min(other)),
+        (Some(again @ After::Again(_)), _) | (_, again @ After::Again(_)) => again,
+        (Some(After::Begun), _) | (_, After::Begun) => After::Begun,
+        (Some(After::Done), After::Done) => After::Done,
+    }
+}
+
 impl Step<'_> {
     async fn look(&self, compute: Option<Compute>) -> Result<After> {
-        self.app.inner.faults.pass(FaultPoint::EndpointBegun)?;
+        let faults = &self.app.inner.faults;
+        faults.pass(FaultPoint::EndpointBegun)?;
         // What routers have may be older than the keys: whoever wrote those may have
-        // had no answer from the store.
+        // had no answer from the store. New weights apply at once, too.
         self.refresh_route().await?;
         if self.endpoint.spec.is_absent {
             return self.remove().await;
         }
         let missing = || wharf_core::Error::internal("an endpoint without its compute");
         let compute = compute.ok_or_else(missing)?;
-        // One status and one decision: several deployments need a rule for the state
-        // of them all, and v1 services have one.
-        let [deployment] = &self.endpoint.spec.deployments[..] else {
-            let count = self.endpoint.spec.deployments.len();
-            let what = format!("an endpoint with {count} deployments, where one is supported");
-            return Err(wharf_core::Error::internal(what).into());
-        };
-        let endpoints = &self.app.inner.endpoints;
-        endpoints.own(deployment.id, self.endpoint.id);
-        self.deployment(deployment, &compute).await
+        let mut known = self.endpoint.status.clone();
+        if !self.note(&mut known).await? {
+            return Ok(After::Done);
+        }
+        let looks = self.look_at_all(&compute).await?;
+        if looks.looked.is_empty()
+            && let Some(error) = looks.error
+        {
+            return Err(error);
+        }
+        self.settle(known, looks).await
     }
 
-    async fn refresh_route(&self) -> Result<()> {
+    pub(super) async fn refresh_route(&self) -> Result<()> {
         let routes = &self.app.inner.routes;
         Ok(routes.refresh(self.app.store(), &self.endpoint.id).await?)
     }
 
-    async fn deployment(&self, deployment: &DeploymentSpec, compute: &Compute) -> Result<After> {
-        let before = self.status_of(deployment);
-        let key = key_of(deployment);
-        let is_serving = serves(&before, &key);
-        if !is_serving && self.is_beyond_help() {
+    /// Writes down deployments that are new before anything runs for them: when they
+    /// are in no spec any more, nothing else remembers them. False when the spec is
+    /// newer by now.
+    async fn note(&self, known: &mut EndpointStatus) -> Result<bool> {
+        for id in known.deployments.keys() {
+            self.app.inner.endpoints.own(*id, self.endpoint.id);
+        }
+        let mut whole = known.clone();
+        for deployment in &self.endpoint.spec.deployments {
+            self.app
+                .inner
+                .endpoints
+                .own(deployment.id, self.endpoint.id);
+            whole.deployments.entry(deployment.id).or_default();
+        }
+        if whole == *known {
+            return Ok(true);
+        }
+        let is_written = self.write(known, whole).await?;
+        self.app.inner.faults.pass(FaultPoint::EndpointNoted)?;
+        Ok(is_written)
+    }
+
+    /// Looks at each deployment; one whose look fails does not keep the others from
+    /// theirs.
+    async fn look_at_all(&self, compute: &Compute) -> Result<Looks<'_>> {
+        let mut looks = Looks::default();
+        let mut ready = Vec::new();
+        let mut is_building = false;
+        for deployment in &self.endpoint.spec.deployments {
+            match self.prepare(deployment, compute).await {
+                Ok(Prepared::Ready(built)) => ready.push((deployment, built)),
+                Ok(Prepared::Building) => {
+                    is_building = true;
+                    let looked = Looked {
+                        status: self.status_of(deployment),
+                        stand: self.stand_of_waiting(deployment),
+                        after: After::Begun,
+                    };
+                    looks.push(deployment, looked);
+                }
+                Ok(Prepared::Looked(looked)) => looks.push(deployment, *looked),
+                Err(error) => looks.error = Some(kept(looks.error, error)?),
+            }
+        }
+        if is_building {
+            if !self.is_told && !self.is_building {
+                self.say(BUILD).await?;
+            }
+        } else if !self.is_told && !ready.is_empty() {
+            self.say(DEPLOY).await?;
+        }
+        for (deployment, built) in ready {
+            match self.roll_out(deployment, compute, &built).await {
+                Ok(looked) => looks.push(deployment, looked),
+                Err(error) => looks.error = Some(kept(looks.error, error)?),
+            }
+        }
+        Ok(looks)
+    }
+
+    /// Gives the traffic to what serves now, writes how far the generation is, and
+    /// then removes what serves no more.
+    async fn settle(&self, mut known: EndpointStatus, looks: Looks<'_>) -> Result<After> {
+        let faults = &self.app.inner.faults;
+        let mut whole = known.clone();
+        let mut is_new_route = false;
+        let mut stands = Vec::new();
+        for deployment in &self.endpoint.spec.deployments {
+            let looked = looks.looked.iter().find(|(it, _)| it.id == deployment.id);
+            let name = deployment.version.as_ref().map(|_| &deployment.name);
+            let Some((_, looked)) = looked else {
+                stands.push((name, self.stand_of_waiting(deployment)));
+                continue;
+            };
+            let mut status = looked.status.clone();
+            if looked.stand == Stand::Reached {
+                status.failed_at = None;
+            }
+            let before = known.deployments.get(&deployment.id);
+            is_new_route |= before.is_none_or(|before| before.serving != status.serving);
+            whole.deployments.insert(deployment.id, status);
+            stands.push((name, looked.stand.clone()));
+        }
+        let is_left = stands.iter().any(|(_, it)| *it == Stand::FailedBefore);
+        let end = match end(&stands) {
+            // The end that was told stays until all of it has come right.
+            End::Reached if self.has_ended() && is_left => End::Open,
+            End::Failed(_) if self.has_ended() => End::Open,
+            end => end,
+        };
+        if is_new_route || (end == End::Reached && !self.has_ended()) {
+            // The route first: whoever sees the operation's end can score.
+            if !self.write(&mut known, whole.clone()).await? {
+                return Ok(After::Done);
+            }
+            faults.pass(FaultPoint::EndpointServingWritten)?;
+            self.refresh_route().await?;
+            faults.pass(FaultPoint::EndpointRouted)?;
+        }
+        let generation = self.endpoint.generation;
+        let point = match end {
+            End::Open => FaultPoint::EndpointWaiting,
+            End::Reached => {
+                whole.observed = Observed::Reached(generation);
+                FaultPoint::EndpointReachedWritten
+            }
+            End::Failed(failure) => {
+                self.tell_failures(&stands, &mut whole);
+                let at = generation;
+                whole.observed = Observed::Failed { at, failure };
+                FaultPoint::EndpointFailureWritten
+            }
+        };
+        if !self.write(&mut known, whole).await? {
             return Ok(After::Done);
         }
-        match &compute.observed {
-            Observed::Reached(_) => {}
-            Observed::NotYet | Observed::Gone(_) => {
-                self.wait_for_compute(compute);
-                return Ok(After::Again(LOOK_AGAIN));
-            }
-            // What serves goes on: only an attachment that never was is an end.
-            Observed::Failed { .. } if before.serving.is_some() => {}
-            Observed::Failed { failure, .. } => {
-                let failure = Failure::new(
-                    "ComputeFailed",
-                    format!(
-                        "compute `{}` is not there: {}",
-                        compute.name, failure.message
-                    ),
-                );
-                return self.fail(deployment, before, failure).await;
-            }
+        faults.pass(point)?;
+        let mut after = looks.after;
+        if known.observed.has_ended(generation) {
+            self.end_waits(&known);
+            // Authentication and keys apply although a new revision may not serve.
+            self.refresh_route().await?;
         }
-        if self.app.inner.removals.has(&key) {
-            // It went as an old revision and is wanted again: first to the end.
-            self.removal_errors(deployment)?;
-            return Ok(After::Again(LOOK_AGAIN));
+        if !self.tidy_all(&looks.looked, &mut known).await? {
+            after = Some(sooner(after, After::Begun));
         }
-        let built = match self
-            .environment(deployment, is_serving.then_some(&before))
-            .await?
-        {
-            Environment::Ready(built) => built,
-            Environment::Building => return Ok(After::Begun),
-            Environment::Failed(failure) => return self.fail(deployment, before, failure).await,
-        };
-        let faults = &self.app.inner.faults;
-        faults.pass(FaultPoint::EndpointEnvironmentBuilt)?;
-        let restarts = if is_serving {
-            None
-        } else {
-            Some(self.restarts_before(&key).await?)
-        };
-        let ensured = self.ensure(deployment, compute, &key, &built).await;
-        let mut status = before;
-        if is_serving || status.serving.is_none() {
-            record(&mut status, &built);
+        match looks.error {
+            Some(error) => Err(error),
+            None => Ok(after.unwrap_or(After::Done)),
         }
-        if let Err(BackendError::Refused { code, message }) = ensured {
-            let failure = Failure::new(code, message);
-            return self.fail(deployment, status, failure).await;
-        }
-        ensured?;
-        faults.pass(FaultPoint::EndpointEnsured)?;
-        let Some(seen) = self.app.inner.backend.observe(&key).await? else {
-            return Ok(After::Again(LOOK_AGAIN));
-        };
-        status.ready = seen.ready();
-        status.wanted = seen.wanted;
-        let target = target(deployment, &key);
-        if is_serving {
-            // A change of scaling or waiting alone applies to what serves.
-            status.serving = Some(target.clone());
-            if self.has_ended() {
-                (status.state, status.failure) = health(&seen);
-                let observed = &self.endpoint.status.observed;
-                if let Observed::Failed { failure, .. } = observed
-                    && seen.ready() < seen.wanted
-                {
-                    status.failure = status.failure.or_else(|| Some(failure.clone()));
-                    self.write(deployment, status, observed.clone()).await?;
-                    return Ok(After::Again(LOOK_AGAIN * 15));
-                }
-                return self.reached(deployment, status).await;
-            }
-        }
-        let patience = &self.app.inner.patience;
-        let age = patience.age(self.endpoint.id, self.endpoint.generation, Wait::Rollout);
-        match rollout(&seen, age, restarts.as_ref()) {
-            Rollout::Wait => {
-                if !self.has_ended() {
-                    status.state = DeploymentState::Transitioning;
-                    status.failure = None;
-                }
-                self.write(deployment, status, self.endpoint.status.observed.clone())
-                    .await?;
-                faults.pass(FaultPoint::EndpointWaiting)?;
-                self.refresh_route().await?;
-                Ok(After::Again(LOOK_AGAIN))
-            }
-            Rollout::Serve => {
-                patience.end(self.endpoint.id, Wait::Rollout);
-                self.log.line(&format!(
-                    "{} of {} replicas are ready; the service is healthy",
-                    seen.ready(),
-                    seen.wanted
-                ));
-                status.state = DeploymentState::Healthy;
-                status.failure = None;
-                status.serving = Some(target);
-                record(&mut status, &built);
-                self.reached(deployment, status).await
-            }
-            Rollout::Fail(failure) => {
-                let failure = if self.has_ended() {
-                    failure
-                } else {
-                    let log = self.log_of_replica(&key, &failure).await;
-                    with_log(failure, &log)
-                };
-                self.fail(deployment, status, failure).await?;
-                // It may still come up, for example when a disk has room again.
-                Ok(After::Again(LOOK_AGAIN * 15))
+    }
+
+    /// Each deployment whose failure ends this generation is not asked again by a
+    /// later one that leaves it as it is.
+    fn tell_failures(
+        &self,
+        stands: &[(Option<&wharf_core::name::EndpointName>, Stand)],
+        whole: &mut EndpointStatus,
+    ) {
+        for (deployment, (_, stand)) in self.endpoint.spec.deployments.iter().zip(stands) {
+            if let (Stand::Failed(_), Some(status)) =
+                (stand, whole.deployments.get_mut(&deployment.id))
+            {
+                status.failed_at = Some(deployment.asked_at);
             }
         }
     }
 
-    /// What replicas of a revision on its way had behind them before this change.
-    async fn restarts_before(&self, key: &WorkloadKey) -> Result<Counts> {
-        let (endpoint, generation) = (self.endpoint.id, self.endpoint.generation);
-        let progress = &self.app.inner.progress;
-        if let Some(known) = progress.restarts(endpoint, generation) {
-            return Ok(known);
+    fn end_waits(&self, known: &EndpointStatus) {
+        let patience = &self.app.inner.patience;
+        patience.end(self.endpoint.id, Wait::Rollout);
+        for deployment in &self.endpoint.spec.deployments {
+            patience.end(deployment.id, Wait::Rollout);
+            let status = known.deployments.get(&deployment.id);
+            if status.is_some_and(|status| status.failed_at.is_none()) {
+                self.app.inner.progress.end(deployment.id);
+            }
         }
-        // An earlier process began this generation: what is there came with it.
-        let seen = if self.is_told {
-            None
-        } else {
-            self.app.inner.backend.observe(key).await?
-        };
-        Ok(progress.set_restarts(endpoint, generation, seen.as_ref()))
     }
 
-    fn wait_for_compute(&self, compute: &Compute) {
-        let patience = &self.app.inner.patience;
-        let age = patience.age(self.endpoint.id, self.endpoint.generation, Wait::Rollout);
-        if age.is_zero() {
-            self.log.line(&format!(
-                "Waiting for compute `{}` to be ready",
-                compute.name
-            ));
+    /// Begins to remove what serves no more; false when something is left.
+    async fn tidy_all(
+        &self,
+        looked: &[(&DeploymentSpec, Looked)],
+        known: &mut EndpointStatus,
+    ) -> Result<bool> {
+        let mut is_tidy = true;
+        for (deployment, looked) in looked {
+            if looked.stand == Stand::Reached {
+                let keep = deployment.workload();
+                let point = FaultPoint::EndpointOldRevisionRemoved;
+                is_tidy &= self.tidy(deployment.id, Some(&keep), point).await?;
+            }
         }
+        Ok(is_tidy && self.retire(known).await?)
+    }
+
+    /// Removes deployments that are in no spec any more, once others have their
+    /// traffic; false when some are left.
+    async fn retire(&self, known: &mut EndpointStatus) -> Result<bool> {
+        let deployments = &self.endpoint.spec.deployments;
+        let is_wanted = |id: &Uuid| deployments.iter().any(|it| it.id == *id);
+        let retired: Vec<_> = known
+            .deployments
+            .keys()
+            .filter(|id| !is_wanted(id))
+            .copied()
+            .collect();
+        let serves = |it: &DeploymentStatus| it.serving.is_some();
+        let is_served = known
+            .deployments
+            .iter()
+            .any(|(id, status)| is_wanted(id) && serves(status));
+        if retired.is_empty() || !is_served {
+            return Ok(true);
+        }
+        let mut whole = known.clone();
+        for id in retired {
+            self.forget(id);
+            let point = FaultPoint::EndpointRetiredRemoved;
+            if self.tidy(id, None, point).await? {
+                whole.deployments.remove(&id);
+                self.app.inner.endpoints.disown(&id);
+            }
+        }
+        let is_tidy = whole.deployments.len() == deployments.len();
+        self.write(known, whole).await?;
+        Ok(is_tidy)
     }
 
     /// After an error: try again, and end the operation when that has lasted too
@@ -263,24 +351,30 @@ impl Step<'_> {
         }
         if let Some(failure) = verdict.failure {
             self.log.line(&failure.message);
-            let mut status = self.endpoint.status.clone();
+            // Newer than what this look began with: others may be there by now.
+            let mut session = self.app.store().read().await?;
+            let Some(now) = session.endpoint_by_id(&self.endpoint.id).await? else {
+                return Err(error);
+            };
+            drop(session);
+            let mut known = now.status;
+            let mut status = known.clone();
             for deployment in &self.endpoint.spec.deployments {
                 let it = status.deployments.entry(deployment.id).or_default();
-                if !serves(it, &key_of(deployment)) {
+                if self.endpoint.spec.is_versioned && it.serves(&deployment.workload()) {
+                    continue;
+                }
+                if !it.serves(&deployment.workload()) {
                     it.state = DeploymentState::Failed;
                 }
                 it.failure = Some(failure.clone());
+                it.failed_at = Some(deployment.asked_at);
             }
             let at = self.endpoint.generation;
             status.observed = Observed::Failed { at, failure };
-            self.write_whole(status).await?;
+            self.write(&mut known, status).await?;
         }
         Err(error)
-    }
-
-    fn status_of(&self, deployment: &DeploymentSpec) -> DeploymentStatus {
-        let known = self.endpoint.status.deployments.get(&deployment.id);
-        known.cloned().unwrap_or_default()
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -288,153 +382,14 @@ impl Step<'_> {
         observed.has_ended(self.endpoint.generation)
     }
 
-    /// Whether this generation ended with an environment that cannot be made: only
-    /// a change of the spec helps.
-    fn is_beyond_help(&self) -> bool {
-        matches!(&self.endpoint.status.observed, Observed::Failed { at, failure }
-            if *at >= self.endpoint.generation && failure.code.starts_with("Environment"))
-    }
-
-    async fn ensure(
-        &self,
-        deployment: &DeploymentSpec,
-        compute: &Compute,
-        key: &WorkloadKey,
-        built: &BuiltEnvironment,
-    ) -> std::result::Result<(), BackendError> {
-        let workload = Workload {
-            key: key.clone(),
-            cluster: compute.spec.cluster,
-            service_name: self.endpoint.name.to_string(),
-            template: deployment.template.clone(),
-            scaling: deployment.scaling,
-            liveness: deployment.liveness,
-            python: built.python.clone(),
-            notices: built.notices.clone(),
-        };
-        self.app.inner.backend.ensure(&workload).await
-    }
-
-    /// The last lines of a replica's log, which also go to who waits.
-    async fn log_of_replica(&self, key: &WorkloadKey, failure: &Failure) -> Vec<String> {
-        let logs = self.app.inner.backend.logs(key, FAILURE_LINES).await;
-        let lines = last_attempt(failure, &logs.unwrap_or_default());
-        for line in &lines {
-            self.log.line(line);
-        }
-        lines
-    }
-
-    /// Gives the traffic to what `status` says serves, writes that the generation is
-    /// reached, and then removes what serves no more.
-    async fn reached(
-        &self,
-        deployment: &DeploymentSpec,
-        status: DeploymentStatus,
-    ) -> Result<After> {
-        let faults = &self.app.inner.faults;
-        let is_new_route = self.status_of(deployment).serving != status.serving;
-        if is_new_route || !self.has_ended() {
-            // The route first: whoever sees the operation's end can score.
-            self.write(
-                deployment,
-                status.clone(),
-                self.endpoint.status.observed.clone(),
-            )
-            .await?;
-            faults.pass(FaultPoint::EndpointServingWritten)?;
-            self.refresh_route().await?;
-            faults.pass(FaultPoint::EndpointRouted)?;
-        }
-        let serving = status.serving.clone();
-        let observed = Observed::Reached(self.endpoint.generation);
-        if !self.write(deployment, status, observed).await? {
-            return Ok(After::Done);
-        }
-        faults.pass(FaultPoint::EndpointReachedWritten)?;
-        self.app.inner.progress.end(self.endpoint.id);
-        let serving = serving.map(|serving| serving.workload);
-        let point = FaultPoint::EndpointOldRevisionRemoved;
-        match self.tidy(deployment, serving.as_ref(), point).await? {
-            true => Ok(After::Done),
-            false => Ok(After::Begun),
-        }
-    }
-
-    /// This generation cannot be reached, and why; what served before goes on, and
-    /// its replicas say how it is.
-    async fn fail(
-        &self,
-        deployment: &DeploymentSpec,
-        mut status: DeploymentStatus,
-        failure: Failure,
-    ) -> Result<After> {
-        let key = key_of(deployment);
-        if serves(&status, &key) {
-            if let Some(seen) = self.app.inner.backend.observe(&key).await? {
-                status.ready = seen.ready();
-                status.wanted = seen.wanted;
-                (status.state, _) = health(&seen);
-            }
-        } else if failure.code == UNSCHEDULABLE {
-            status.state = DeploymentState::Unschedulable;
-        } else {
-            status.state = DeploymentState::Failed;
-        }
-        let observed = match &self.endpoint.status.observed {
-            observed if self.has_ended() => {
-                // The reason that ended this generation stays the one that is told.
-                if let Observed::Failed { failure, .. } = observed {
-                    status.failure = Some(failure.clone());
-                } else {
-                    status.failure = Some(failure);
-                }
-                observed.clone()
-            }
-            _ => {
-                // The log has its own last lines already.
-                self.log.line(sentence(&failure));
-                status.failure = Some(failure.clone());
-                let at = self.endpoint.generation;
-                Observed::Failed { at, failure }
-            }
-        };
-        self.write(deployment, status, observed).await?;
-        self.app
-            .inner
-            .faults
-            .pass(FaultPoint::EndpointFailureWritten)?;
-        for wait in [Wait::Away, Wait::Rollout] {
-            self.app.inner.patience.end(self.endpoint.id, wait);
-        }
-        // Authentication and keys apply although the new revision does not serve.
-        self.refresh_route().await?;
-        Ok(After::Done)
-    }
-
-    /// Writes the status if it differs; false when the spec is newer by now.
-    async fn write(
-        &self,
-        deployment: &DeploymentSpec,
-        status: DeploymentStatus,
-        observed: Observed,
-    ) -> Result<bool> {
-        let mut whole = EndpointStatus {
-            observed,
-            deployments: self.endpoint.status.deployments.clone(),
-        };
-        whole
-            .deployments
-            .retain(|id, _| self.endpoint.spec.deployments.iter().any(|it| it.id == *id));
-        whole.deployments.insert(deployment.id, status);
-        self.write_whole(whole).await
-    }
-
-    async fn write_whole(&self, whole: EndpointStatus) -> Result<bool> {
-        if whole == self.endpoint.status {
+    /// Writes the status if it differs from `known`, what is stored; false when the
+    /// spec is newer by now.
+    async fn write(&self, known: &mut EndpointStatus, whole: EndpointStatus) -> Result<bool> {
+        if whole == *known {
             return Ok(true);
         }
         let (key, generation, now) = (self.endpoint.id, self.endpoint.generation, self.app.now());
+        *known = whole.clone();
         Ok(self
             .app
             .store()
@@ -448,32 +403,10 @@ impl Step<'_> {
     }
 }
 
-fn key_of(deployment: &DeploymentSpec) -> WorkloadKey {
-    WorkloadKey {
-        deployment: deployment.id,
-        revision: deployment.template.revision(),
+/// Of several errors the first is told; a test's way of stopping stops everything.
+fn kept(first: Option<StepError>, error: StepError) -> Result<StepError> {
+    if is_stop(&error) {
+        return Err(error);
     }
-}
-
-fn serves(status: &DeploymentStatus, key: &WorkloadKey) -> bool {
-    let serving = status.serving.as_ref();
-    serving.is_some_and(|serving| serving.workload == *key)
-}
-
-/// What serves keeps this environment.
-fn record(status: &mut DeploymentStatus, built: &BuiltEnvironment) {
-    status.environment = Some(built.digest.clone());
-    status.python = Some(built.python.clone());
-    status.notices.clone_from(&built.notices);
-}
-
-fn target(deployment: &DeploymentSpec, key: &WorkloadKey) -> RouteTarget {
-    RouteTarget {
-        workload: key.clone(),
-        weight: deployment.weight,
-        concurrency: deployment.template.concurrency,
-        scoring_timeout: deployment.template.scoring_timeout,
-        max_wait: deployment.max_wait,
-        scaling: deployment.scaling,
-    }
+    Ok(first.unwrap_or(error))
 }

@@ -13,13 +13,19 @@ use wharf_store::StoreError;
 use super::endpoint::{Result, Step};
 
 /// The words that clients know for what is being done (`subOperationType`).
-const BUILD: &str = "BuildEnvironment";
-const DEPLOY: &str = "DeployService";
+pub(super) const BUILD: &str = "BuildEnvironment";
+pub(super) const DEPLOY: &str = "DeployService";
 
 /// Whether every open operation went past its environment in an earlier look.
 pub(super) fn has_environment(open: &[Operation]) -> bool {
     open.iter()
         .all(|operation| operation.step.as_deref() == Some(DEPLOY))
+}
+
+/// Whether every open operation knows that an environment is being built.
+pub(super) fn is_building(open: &[Operation]) -> bool {
+    open.iter()
+        .all(|operation| operation.step.as_deref() == Some(BUILD))
 }
 
 /// Where a deployment's environment stands.
@@ -54,49 +60,44 @@ impl Step<'_> {
         let is_there =
             |built: &BuiltEnvironment| self.app.inner.environments.is_there(&built.python);
         if let Some(built) = serving.and_then(recorded).filter(is_there) {
-            if !self.is_told {
-                self.say(DEPLOY).await?;
-            }
             return Ok(Environment::Ready(built));
         }
-        let endpoint = self.endpoint.id;
+        let (key, asked_at) = (deployment.id, deployment.asked_at);
         let (builds, progress) = (&self.app.inner.builds, &self.app.inner.progress);
-        let built = progress.built(endpoint, self.endpoint.generation);
+        let built = progress.built(key, asked_at);
         if let Some(built) = built.filter(is_there) {
             return Ok(Environment::Ready(built));
         }
         // A build takes minutes, and nobody wants that of an older spec any more.
-        builds.cancel(|(of, at)| *of == endpoint && *at != self.endpoint.generation);
-        match builds.take_ended(|(of, _)| *of == endpoint).pop() {
-            Some(outcome) => self.built(outcome?).await,
-            None => self.build(deployment).await,
+        builds.cancel(|(of, at)| *of == key && *at != asked_at);
+        match builds.take_ended(|(of, _)| *of == key).pop() {
+            Some(outcome) => self.built(deployment, outcome?),
+            None => Ok(self.build(deployment)),
         }
     }
 
-    async fn build(&self, deployment: &DeploymentSpec) -> Result<Environment> {
-        if !self.is_told {
-            self.say(BUILD).await?;
-        }
-        let (endpoint, generation) = (self.endpoint.id, self.endpoint.generation);
+    fn build(&self, deployment: &DeploymentSpec) -> Environment {
+        let endpoint = self.endpoint.id;
         let (builder, log) = (Arc::clone(&self.app.inner.environments), self.log.clone());
         let spec = deployment.template.environment.clone();
         let app = self.app.clone();
         self.app.inner.builds.begin(
-            (endpoint, generation),
+            (deployment.id, deployment.asked_at),
             async move { builder.build(&spec, &log).await },
             move || app.inner.endpoints.wake(endpoint),
         );
-        Ok(Environment::Building)
+        Environment::Building
     }
 
-    async fn built(
+    fn built(
         &self,
+        deployment: &DeploymentSpec,
         outcome: std::result::Result<BuiltEnvironment, EnvironmentError>,
     ) -> Result<Environment> {
         let failure = match outcome {
             Ok(built) => {
-                let (progress, generation) = (&self.app.inner.progress, self.endpoint.generation);
-                progress.set_built(self.endpoint.id, generation, &built);
+                let progress = &self.app.inner.progress;
+                progress.set_built(deployment.id, deployment.asked_at, &built);
                 if self.is_told {
                     return Ok(Environment::Ready(built));
                 }
@@ -107,7 +108,6 @@ impl Step<'_> {
                     "Environment ready: Python {}",
                     built.python_version
                 ));
-                self.say(DEPLOY).await?;
                 return Ok(Environment::Ready(built));
             }
             Err(EnvironmentError::Refused(details)) => Failure {
@@ -133,7 +133,7 @@ impl Step<'_> {
     }
 
     /// Names the step on the open operations, for clients that poll.
-    async fn say(&self, step: &'static str) -> Result<()> {
+    pub(super) async fn say(&self, step: &'static str) -> Result<()> {
         if self.log.operations.is_empty() {
             return Ok(());
         }

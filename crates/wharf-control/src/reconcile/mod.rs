@@ -6,10 +6,10 @@
 //! safe to repeat.
 //!
 //! - [`wake`]: which keys are due, and the loop over them
-//! - [`compute`]: attach, detach; [`endpoint`]: replicas and route, after their
-//!   [`environment`]; [`removal`]: revisions that go
-//! - [`managed_cluster`]: clusters that go by themselves
-//! - [`decide`]: the pure decision of an endpoint's next step
+//! - [`compute`]: attach, detach; [`managed_cluster`]: clusters that go by themselves
+//! - [`endpoint`]: route and status of all deployments; [`deployment`]: the replicas of
+//!   one, after their [`environment`]; [`removal`]: revisions that go
+//! - [`decide`]: the pure decisions: a deployment's next step, an endpoint's end
 //! - [`background`]: builds and removals, which no step waits for
 //! - [`patience`]: how long something has been waited for; [`give_up`]: when errors
 //!   end an operation; [`progress`]: what need not be learned twice
@@ -18,6 +18,7 @@
 mod background;
 mod compute;
 pub(crate) mod decide;
+mod deployment;
 mod endpoint;
 mod environment;
 mod fault;

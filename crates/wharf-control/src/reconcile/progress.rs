@@ -1,5 +1,5 @@
-//! What this process has learned of an endpoint's newest generation and can learn
-//! again: the environment that was built for it, and how often replicas had been
+//! What this process has learned of a deployment as it was last asked for and can
+//! learn again: the environment that was built for it, and how often replicas had been
 //! started again when it began. Only restarts since then say something of it.
 
 use std::{
@@ -22,7 +22,7 @@ struct Known {
     restarts: Option<Counts>,
 }
 
-/// By endpoint.
+/// By deployment.
 #[derive(Default)]
 pub(crate) struct Progress(Mutex<HashMap<Uuid, Known>>);
 
@@ -31,9 +31,9 @@ impl Progress {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn update(&self, endpoint: Uuid, generation: Generation, change: impl FnOnce(&mut Known)) {
+    fn update(&self, deployment: Uuid, generation: Generation, change: impl FnOnce(&mut Known)) {
         let mut all = self.known();
-        let known = all.entry(endpoint).or_default();
+        let known = all.entry(deployment).or_default();
         if known.generation != generation {
             *known = Known {
                 generation,
@@ -45,43 +45,47 @@ impl Progress {
 
     fn get<T>(
         &self,
-        endpoint: Uuid,
+        deployment: Uuid,
         generation: Generation,
         field: impl FnOnce(&Known) -> Option<T>,
     ) -> Option<T> {
         let all = self.known();
-        let known = all.get(&endpoint);
+        let known = all.get(&deployment);
         known
             .filter(|known| known.generation == generation)
             .and_then(field)
     }
 
     /// The environment that was built for `generation`.
-    pub(crate) fn built(&self, endpoint: Uuid, generation: Generation) -> Option<BuiltEnvironment> {
-        self.get(endpoint, generation, |known| known.built.clone())
+    pub(crate) fn built(
+        &self,
+        deployment: Uuid,
+        generation: Generation,
+    ) -> Option<BuiltEnvironment> {
+        self.get(deployment, generation, |known| known.built.clone())
     }
 
     /// Remembers it.
     pub(crate) fn set_built(
         &self,
-        endpoint: Uuid,
+        deployment: Uuid,
         generation: Generation,
         built: &BuiltEnvironment,
     ) {
-        self.update(endpoint, generation, |known| {
+        self.update(deployment, generation, |known| {
             known.built = Some(built.clone());
         });
     }
 
     /// The restarts when `generation` began, if this process saw that.
-    pub(crate) fn restarts(&self, endpoint: Uuid, generation: Generation) -> Option<Counts> {
-        self.get(endpoint, generation, |known| known.restarts.clone())
+    pub(crate) fn restarts(&self, deployment: Uuid, generation: Generation) -> Option<Counts> {
+        self.get(deployment, generation, |known| known.restarts.clone())
     }
 
     /// Remembers them; `seen` is what was there.
     pub(crate) fn set_restarts(
         &self,
-        endpoint: Uuid,
+        deployment: Uuid,
         generation: Generation,
         seen: Option<&WorkloadObservation>,
     ) -> Counts {
@@ -89,15 +93,15 @@ impl Progress {
         let counts: Counts = replicas
             .map(|replica| (replica.id.clone(), replica.restarts))
             .collect();
-        self.update(endpoint, generation, |known| {
+        self.update(deployment, generation, |known| {
             known.restarts = Some(counts.clone());
         });
         counts
     }
 
-    /// The endpoint is gone, or its generation is reached.
-    pub(crate) fn end(&self, endpoint: Uuid) {
-        self.known().remove(&endpoint);
+    /// The deployment is gone, or as it is wanted.
+    pub(crate) fn end(&self, deployment: Uuid) {
+        self.known().remove(&deployment);
     }
 }
 

@@ -1,12 +1,10 @@
 //! Revisions that go: begun by a step, waited for by none. A revision lets its calls
 //! end, which takes as long as the slowest of them.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use wharf_core::{
-    deployment::{DeploymentSpec, WorkloadKey},
-    resource::Observed,
-};
+use uuid::Uuid;
+use wharf_core::{deployment::WorkloadKey, resource::Observed};
 use wharf_store::StoreError;
 
 use super::{
@@ -17,9 +15,9 @@ use super::{
 
 impl Step<'_> {
     /// Tells how removals went that have ended since the last look.
-    pub(super) fn removal_errors(&self, deployment: &DeploymentSpec) -> Result<()> {
+    pub(super) fn removal_errors(&self, deployment: Uuid) -> Result<()> {
         let removals = &self.app.inner.removals;
-        for ended in removals.take_ended(|key| key.deployment == deployment.id) {
+        for ended in removals.take_ended(|key| key.deployment == deployment) {
             ended??;
         }
         Ok(())
@@ -29,13 +27,13 @@ impl Step<'_> {
     /// each wakes the endpoint.
     pub(super) async fn tidy(
         &self,
-        deployment: &DeploymentSpec,
+        deployment: Uuid,
         keep: Option<&WorkloadKey>,
         point: FaultPoint,
     ) -> Result<bool> {
         self.removal_errors(deployment)?;
         let mut is_tidy = true;
-        for key in self.app.inner.backend.revisions(deployment.id).await? {
+        for key in self.app.inner.backend.revisions(deployment).await? {
             if keep == Some(&key) {
                 continue;
             }
@@ -57,23 +55,39 @@ impl Step<'_> {
         Ok(is_tidy)
     }
 
+    /// Nobody waits for this deployment any more.
+    pub(super) fn forget(&self, deployment: Uuid) {
+        let inner = &self.app.inner;
+        inner.builds.cancel(|(of, _)| *of == deployment);
+        inner.progress.end(deployment);
+        inner.patience.end(deployment, Wait::Rollout);
+    }
+
     /// An endpoint that is to go: its route, its revisions, and last what is known
     /// of it.
     pub(super) async fn remove(&self) -> Result<After> {
         let (app, endpoint) = (self.app, self.endpoint);
         let faults = &app.inner.faults;
         faults.pass(FaultPoint::EndpointUnrouted)?;
-        app.inner.builds.cancel(|(of, _)| *of == endpoint.id);
+        // Also those that are in no spec any more and not gone yet.
+        let all: BTreeSet<Uuid> = endpoint
+            .spec
+            .deployments
+            .iter()
+            .map(|deployment| deployment.id)
+            .chain(endpoint.status.deployments.keys().copied())
+            .collect();
         let mut is_tidy = true;
-        for deployment in &endpoint.spec.deployments {
+        for deployment in &all {
+            self.forget(*deployment);
             let point = FaultPoint::EndpointRevisionRemoved;
-            is_tidy &= self.tidy(deployment, None, point).await?;
+            is_tidy &= self.tidy(*deployment, None, point).await?;
         }
         if !is_tidy {
             return Ok(After::Begun);
         }
-        for deployment in &endpoint.spec.deployments {
-            app.inner.endpoints.disown(&deployment.id);
+        for deployment in &all {
+            app.inner.endpoints.disown(deployment);
         }
         let (key, generation, now) = (endpoint.id, endpoint.generation, app.now());
         app.store()
@@ -86,7 +100,6 @@ impl Step<'_> {
             })
             .await?;
         faults.pass(FaultPoint::EndpointForgotten)?;
-        app.inner.progress.end(key);
         app.inner.patience.end(key, Wait::Rollout);
         Ok(After::Done)
     }

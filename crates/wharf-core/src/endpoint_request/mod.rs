@@ -1,5 +1,5 @@
-//! A request for an endpoint with one deployment, and every rule on it that can
-//! be told from the request alone. All broken rules come at once.
+//! A request for an endpoint with one deployment or with several versions, and every
+//! rule on it that can be told from the request alone. All broken rules come at once.
 //!
 //! The same request stands behind a create and behind an update: an update is
 //! the endpoint as it is shown, changed by the client's patch, and read again.
@@ -7,6 +7,9 @@
 mod check;
 #[cfg(test)]
 mod tests;
+mod versions;
+
+pub use versions::{CheckedVersion, CheckedVersions, VersionRequest, version_place};
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -71,6 +74,9 @@ pub struct EndpointRequest {
     pub overwrite: bool,
     /// Members that Wharf stores and shows but does not act on.
     pub document: serde_json::Map<String, serde_json::Value>,
+    /// Its versions, where it is an endpoint whose deployments are managed one by
+    /// one: what is to run is then said by them alone.
+    pub versions: Option<Vec<VersionRequest>>,
 }
 
 /// Autoscaling as asked for.
