@@ -42,6 +42,11 @@ impl Pointer {
         Self(parts.map(str::to_owned).to_vec())
     }
 
+    /// From unescaped parts, inside of others.
+    pub fn inside(outer: &[String], inner: &[String]) -> Self {
+        Self([outer, inner].concat())
+    }
+
     /// The parts, outermost first.
     pub fn parts(&self) -> &[String] {
         &self.0

@@ -1,4 +1,4 @@
-//! Services: endpoints with one deployment.
+//! Services: endpoints with one deployment or with versions.
 
 use http::{HeaderName, Response, StatusCode};
 use serde_json::Value;
@@ -88,7 +88,9 @@ pub(super) async fn get(call: Call, caller: Caller) -> Answered {
 /// The services that a query asks for.
 pub(super) async fn list(call: Call, caller: Caller) -> Answered {
     let expand = ask::flag(&call, "expand")?;
+    let kind = ask::one(&call, "computeType")?;
     let query = EndpointQuery {
+        is_versioned: kind.as_deref().and_then(services::kind_is_versioned),
         model_name: ask::one(&call, "modelName")?,
         model_id: ask::one(&call, "modelId")?,
         tags: ask::labels(&call, "tags")?,
@@ -122,7 +124,7 @@ fn asks_for_others(call: &Call) -> Result<bool, Error> {
     let has_image = ask::one(call, "imageName")?.is_some()
         || ask::one(call, "imageId")?.is_some()
         || ask::one(call, "imageDigest")?.is_some();
-    Ok(has_image || kind.is_some_and(|kind| !services::is_kind(&kind)))
+    Ok(has_image || kind.is_some_and(|kind| services::kind_is_versioned(&kind).is_none()))
 }
 
 /// Changes a service.

@@ -3,7 +3,7 @@
 use wharf_core::{
     Error, Kind, Result,
     backend::BackendError,
-    deployment::WorkloadKey,
+    deployment::{DeploymentSpec, DeploymentStatus},
     endpoint::Endpoint,
     model::{Model, ModelId},
     operation::OperationId,
@@ -127,8 +127,8 @@ impl App {
         Ok(page.listed(found, |endpoint| endpoint.name.to_string()))
     }
 
-    /// The last `tail` lines of the replicas' logs; while there are none, the log of
-    /// the operation that makes them.
+    /// The last `tail` lines of the replicas' logs, where there are versions of each
+    /// under a heading; while there are none, the log of the operation that makes them.
     ///
     /// # Errors
     /// [`wharf_core::Error::NotFound`].
@@ -141,27 +141,23 @@ impl App {
     ) -> Result<String> {
         let endpoint = self.endpoint_get(caller, path, name).await?;
         let tail = tail.clamp(1, MOST_LOG_LINES);
-        let mut keys = Vec::new();
-        for deployment in &endpoint.spec.deployments {
-            keys.push(WorkloadKey {
-                deployment: deployment.id,
-                revision: deployment.template.revision(),
-            });
+        let deployments = &endpoint.spec.deployments;
+        // Several versions share the lines that were asked for.
+        let each = tail / deployments.len().max(1);
+        let mut logs = String::new();
+        for deployment in deployments {
             let status = endpoint.status.deployments.get(&deployment.id);
-            keys.extend(
-                status
-                    .and_then(|status| status.serving.as_ref())
-                    .map(|target| target.workload.clone()),
-            );
-        }
-        for key in &keys {
-            match self.inner.backend.logs(key, tail).await {
-                Ok(text) if !text.is_empty() => return Ok(text),
-                Ok(_) | Err(BackendError::Refused { .. } | BackendError::Owned(_)) => {}
-                Err(BackendError::Unavailable(inside)) => {
-                    tracing::debug!(%inside, workload = %key, "no log of a replica yet");
-                }
+            let text = self.deployment_log(deployment, status, each.max(1)).await;
+            if endpoint.spec.is_versioned && !text.is_empty() {
+                logs.push_str(&format!("==> version {} <==\n", deployment.name));
             }
+            logs.push_str(&text);
+            if endpoint.spec.is_versioned && !text.is_empty() && !text.ends_with('\n') {
+                logs.push('\n');
+            }
+        }
+        if !logs.is_empty() {
+            return Ok(logs);
         }
         let Some(operation) = self.endpoint_operation(&endpoint).await? else {
             return Ok(String::new());
@@ -176,6 +172,28 @@ impl App {
             .skip(skip)
             .map(|(_, line)| line + "\n")
             .collect())
+    }
+
+    /// The last lines of a deployment's replicas: of the newest revision, or where it
+    /// has none of what serves.
+    async fn deployment_log(
+        &self,
+        deployment: &DeploymentSpec,
+        status: Option<&DeploymentStatus>,
+        tail: usize,
+    ) -> String {
+        let serving = status.and_then(|status| status.serving.as_ref());
+        let serving = serving.map(|target| target.workload.clone());
+        for key in [deployment.workload()].into_iter().chain(serving) {
+            match self.inner.backend.logs(&key, tail).await {
+                Ok(text) if !text.is_empty() => return text,
+                Ok(_) | Err(BackendError::Refused { .. } | BackendError::Owned(_)) => {}
+                Err(BackendError::Unavailable(inside)) => {
+                    tracing::debug!(%inside, workload = %key, "no log of a replica yet");
+                }
+            }
+        }
+        String::new()
     }
 
     /// The operation that the newest change of the endpoint started.

@@ -8,5 +8,5 @@
 mod state;
 mod test_app;
 
-pub use state::endpoint_request;
+pub use state::{default, endpoint_request, version, versions_request};
 pub use test_app::TestApp;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use wharf_core::{
     compute::{Compute, ComputeRequest},
     endpoint::Endpoint,
-    endpoint_request::{CodeRequest, EndpointRequest},
+    endpoint_request::{CodeRequest, EndpointRequest, VersionRequest},
     environment::EnvironmentSpec,
     model::{Artifact, ArtifactPath, AssetArtifact, Model},
     operation::OperationState,
@@ -40,6 +40,41 @@ pub fn endpoint_request(name: &str, compute: &str, models: &[&str]) -> EndpointR
             variables: BTreeMap::from([("AZUREML_ENTRY_SCRIPT".into(), "score.py".into())]),
             ..EnvironmentSpec::default()
         }),
+        ..EndpointRequest::default()
+    }
+}
+
+/// A version that runs `model`, as [`endpoint_request`] does.
+pub fn version(name: &str, model: &str, share: Option<f64>) -> VersionRequest {
+    VersionRequest {
+        deployment: EndpointRequest {
+            compute_name: None,
+            ..endpoint_request(name, "", &[model])
+        },
+        share,
+        ..VersionRequest::default()
+    }
+}
+
+/// The version that gets the traffic that no other asks for.
+#[must_use]
+pub fn default(version: VersionRequest) -> VersionRequest {
+    VersionRequest {
+        is_default: true,
+        ..version
+    }
+}
+
+/// A request for an endpoint with these versions.
+pub fn versions_request(
+    name: &str,
+    compute: &str,
+    versions: Vec<VersionRequest>,
+) -> EndpointRequest {
+    EndpointRequest {
+        name: name.to_owned(),
+        compute_name: Some(compute.to_owned()),
+        versions: Some(versions),
         ..EndpointRequest::default()
     }
 }

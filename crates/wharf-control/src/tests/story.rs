@@ -1,4 +1,4 @@
-//! One story that walks every step of every reconciler, told with kills and
+//! Stories that walk every step of every reconciler, told with kills and
 //! mishaps in it, and what must be the same whichever way it is told.
 
 use std::{collections::BTreeSet, fmt::Write as _};
@@ -7,18 +7,19 @@ use wharf_core::{
     Secret,
     compute::{ComputeRequest, Removal},
     deployment::DeploymentState,
+    endpoint_request::VersionRequest,
     operation::{OperationId, OperationState},
 };
 use wharf_testkit::Start;
 
 use crate::{
     reconcile::FaultPoint,
-    testing::{TestApp, endpoint_request},
+    testing::{TestApp, default, endpoint_request, version, versions_request},
 };
 
 /// What clients ask for, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Chapter {
+pub(super) enum Chapter {
     CreateCompute,
     ResizeCompute,
     Deploy,
@@ -32,11 +33,22 @@ enum Chapter {
     DeleteCompute,
     Attach,
     Detach,
+    /// An endpoint with one version.
+    DeployVersions,
+    AddVersion,
+    /// New code of the second version, which does not start.
+    BadVersion,
+    /// The second version becomes the default one, and its code stays bad.
+    ShiftTraffic,
+    /// The first version goes; what serves of the second gets everything.
+    DropVersion,
+    DeleteVersions,
 }
 
 use Chapter::*;
 
-const STORY: [Chapter; 11] = [
+/// A service with one deployment, and its computes.
+pub(super) const SERVICE: &[Chapter] = &[
     CreateCompute,
     ResizeCompute,
     Deploy,
@@ -50,8 +62,20 @@ const STORY: [Chapter; 11] = [
     Detach,
 ];
 
+/// An endpoint with versions.
+pub(super) const VERSIONS: &[Chapter] = &[
+    CreateCompute,
+    DeployVersions,
+    AddVersion,
+    BadVersion,
+    ShiftTraffic,
+    DropVersion,
+    DeleteVersions,
+];
+
 /// A story under way.
 pub(super) struct Told {
+    story: &'static [Chapter],
     pub(super) test: TestApp,
     /// How many points each life passes before it is killed.
     life: Option<usize>,
@@ -61,8 +85,9 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn new(test: TestApp) -> Self {
+    pub(super) fn new(story: &'static [Chapter], test: TestApp) -> Self {
         Self {
+            story,
             test,
             life: None,
             killed_at: BTreeSet::new(),
@@ -89,7 +114,7 @@ impl Told {
         self.test.register_model("iris").await;
         self.test.start_reconcilers();
         let mut remembered = Vec::new();
-        for (number, chapter) in STORY.into_iter().enumerate() {
+        for (number, chapter) in self.story.iter().copied().enumerate() {
             let operation = self.ask(chapter).await;
             self.operations.push(operation);
             if chapter == SlowUpdate {
@@ -97,12 +122,15 @@ impl Told {
                 self.test.backend.set_start(Start::Ready);
             }
             self.until_ended(chapter, operation).await;
+            if chapter == DropVersion {
+                self.until_forgotten().await;
+            }
             match expected {
                 None => self.test.stop_reconcilers().await,
                 Some(expected) => self.until_like(chapter, &expected[number]).await,
             }
             remembered.push(self.memory().await);
-            if chapter == Repair {
+            if matches!(chapter, Repair | DropVersion) {
                 // Not before: the bad revision would come up after all.
                 self.test.backend.set_start(Start::Ready);
             }
@@ -127,7 +155,34 @@ impl Told {
                 .await;
             written.expect("accepted").operation
         };
+        let versions = async |versions: Vec<VersionRequest>| {
+            let now = test.endpoint("duo").await.generation;
+            let request = versions_request("duo", "mine", versions);
+            let written = app.endpoint_update(caller, path, "duo", now, request).await;
+            written.expect("accepted").operation
+        };
+        let one = |share| version("one", "iris:1", share);
+        let two = |model, share| version("two", model, share);
         match chapter {
+            DeployVersions => {
+                let mut request = versions_request("duo", "mine", vec![default(one(None))]);
+                request.primary_key = Some(Secret::new("the-primary-key"));
+                request.secondary_key = Some(Secret::new("the-secondary-key"));
+                test.create_endpoint(request).await.operation
+            }
+            AddVersion => versions(vec![default(one(None)), two("iris:2", Some(30.0))]).await,
+            BadVersion => {
+                test.backend.set_start(Start::Fail("KeyError: 'x'".into()));
+                let mut bad = two("iris:1", Some(40.0));
+                bad.is_touched = true;
+                versions(vec![default(one(None)), bad]).await
+            }
+            ShiftTraffic => versions(vec![one(Some(10.0)), default(two("iris:1", None))]).await,
+            DropVersion => versions(vec![default(two("iris:1", None))]).await,
+            DeleteVersions => {
+                let deleted = app.endpoint_delete(caller, path, "duo").await;
+                deleted.expect("accepted").expect("it is there")
+            }
             CreateCompute => put("mine", ComputeRequest::default()).await,
             ResizeCompute => {
                 let agent_count = Some(4);
@@ -237,6 +292,15 @@ impl Told {
             .await;
     }
 
+    async fn until_forgotten(&mut self) {
+        let is_forgotten = async |test: &TestApp| {
+            let endpoint = test.endpoint("duo").await;
+            endpoint.status.deployments.len() == endpoint.spec.deployments.len()
+        };
+        self.until("a version that went is remembered", is_forgotten)
+            .await;
+    }
+
     async fn until_like(&mut self, chapter: Chapter, expected: &str) {
         let operations = self.operations.clone();
         let look = async |test: &TestApp| memory(test, &operations).await == expected;
@@ -263,7 +327,16 @@ async fn memory(test: &TestApp, operations: &[OperationId]) -> String {
     let endpoints = session.endpoint_list(&id, None, 100).await;
     writeln!(text, "clusters {:?}", clusters.expect("read")).expect("written");
     writeln!(text, "computes {:?}", computes.expect("read")).expect("written");
-    writeln!(text, "endpoints {:?}", endpoints.expect("read")).expect("written");
+    for mut endpoint in endpoints.expect("read") {
+        let mut statuses = std::mem::take(&mut endpoint.status.deployments);
+        writeln!(text, "endpoint {endpoint:?}").expect("written");
+        // In the order of the spec: their own is that of random ids.
+        for deployment in &endpoint.spec.deployments {
+            let status = statuses.remove(&deployment.id);
+            writeln!(text, "{} {status:?}", deployment.name).expect("written");
+        }
+        writeln!(text, "others {statuses:?}").expect("written");
+    }
     drop(session);
     for operation in operations {
         let operation = test.operation(*operation).await;
@@ -277,7 +350,9 @@ async fn memory(test: &TestApp, operations: &[OperationId]) -> String {
         writeln!(text, "{effect}").expect("written");
     }
     let routes = test.app.routes().borrow().clone();
-    writeln!(text, "{:?}", routes.routes.get("iris")).expect("written");
+    for name in ["iris", "duo"] {
+        writeln!(text, "{:?}", routes.routes.get(name)).expect("written");
+    }
     numbered(text)
 }
 

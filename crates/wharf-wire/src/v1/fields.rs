@@ -204,6 +204,30 @@ impl<'a> Fields<'a> {
         all
     }
 
+    /// Reads each object of an object with at most `most` members, by its name.
+    pub(crate) fn each_member<T>(
+        &mut self,
+        name: &str,
+        most: usize,
+        mut read: impl FnMut(&str, &mut Fields<'_>) -> T,
+    ) -> Vec<T> {
+        let members = self.typed(name, "an object", Value::as_object);
+        let count = members.map_or(0, Map::len);
+        if self.has_too_many(name, count, most) {
+            return Vec::new();
+        }
+        let mut objects = self.object(name);
+        let names = members.into_iter().flat_map(Map::keys);
+        names
+            .map(|name| {
+                if objects.raw(name).is_none() {
+                    objects.refuse(name, "must be an object, is null");
+                }
+                read(name, &mut objects.object(name))
+            })
+            .collect()
+    }
+
     /// An array of at most `most` texts.
     pub(crate) fn texts(&mut self, name: &str, most: usize) -> Vec<String> {
         let mut texts = Vec::new();

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 use wharf_core::{
-    deployment::{DeploymentSpec, DeploymentState},
+    deployment::{DeploymentSpec, DeploymentState, DeploymentStatus},
     endpoint::{Authentication, Endpoint},
     finding::Findings,
     model::Model,
@@ -14,7 +14,10 @@ use wharf_core::{
     scaling::Scaling,
 };
 
-use super::request::AKS;
+use super::{
+    request::{AKS, AKS_ENDPOINT},
+    versions,
+};
 use crate::v1::{models, time};
 
 /// A service with what belongs to it.
@@ -33,38 +36,60 @@ pub struct ServiceView<'a> {
 /// The service. Without `expand`, models and environment are left out.
 pub fn document(view: &ServiceView<'_>, expand: bool) -> Value {
     let endpoint = view.endpoint;
-    // Without an address the SDK says at once why there is none; with one it asks
-    // for a minute and then tells of a 503.
-    let scoring_uri = (!endpoint.is_stillborn()).then_some(view.scoring_uri);
+    let is_versioned = endpoint.spec.is_versioned;
+    let of_spec = endpoint.spec.deployments.iter();
+    let statuses: Vec<_> = of_spec
+        .filter_map(|it| endpoint.status.deployments.get(&it.id))
+        .collect();
     let mut document = json!({
         "id": endpoint.name.as_str(),
         "name": endpoint.name.as_str(),
-        "computeType": AKS,
+        "computeType": if is_versioned { AKS_ENDPOINT } else { AKS },
         "computeName": endpoint.spec.compute_name.as_str(),
         "state": state(endpoint.state()),
         "createdTime": time::text(endpoint.created_at),
         "updatedTime": time::text(endpoint.modified_at),
         "createdBy": {"userName": endpoint.created_by},
-        "scoringUri": scoring_uri,
-        "deploymentStatus": deployment_status(endpoint),
+        "scoringUri": scoring_uri(view),
+        "deploymentStatus": deployment_status(&statuses),
     });
-    merge(&mut document, settings(endpoint));
+    if is_versioned {
+        merge(&mut document, versions::settings(endpoint));
+        document["versions"] = versions::documents(view, expand);
+    } else {
+        merge(&mut document, settings(endpoint));
+    }
     if let Observed::Failed { failure, .. } = &endpoint.status.observed {
         document["error"] = error(failure);
     }
     if let Some(operation) = view.operation {
         document["operationId"] = operation.to_string().into();
     }
-    if expand {
-        let models = view.models.iter().map(models::document_in_service);
-        document["models"] = models.collect();
-    } else if let Some(members) = document.as_object_mut() {
-        members.shift_remove("environmentImageRequest");
+    if !is_versioned {
+        expand_or_shorten(&mut document, view.models.iter(), expand);
     }
     document
 }
 
-fn merge(document: &mut Value, more: Value) {
+/// Without an address the SDK says at once why there is none; with one it asks for a
+/// minute and then tells of a 503.
+pub(super) fn scoring_uri<'a>(view: &ServiceView<'a>) -> Option<&'a str> {
+    (!view.endpoint.is_stillborn()).then_some(view.scoring_uri)
+}
+
+pub(super) fn expand_or_shorten<'a>(
+    document: &mut Value,
+    models: impl Iterator<Item = &'a Model>,
+    expand: bool,
+) {
+    if expand {
+        document["models"] = models.map(models::document_in_service).collect();
+    } else if let Some(members) = document.as_object_mut() {
+        members.shift_remove("environmentImageRequest");
+    }
+}
+
+pub(super) fn merge(document: &mut Value, more: Value) {
     if let (Value::Object(members), Value::Object(more)) = (document, more) {
         members.extend(more);
     }
@@ -92,7 +117,7 @@ pub(super) fn settings(endpoint: &Endpoint) -> Value {
     settings
 }
 
-fn data_collection(kept: Option<Value>) -> Value {
+pub(super) fn data_collection(kept: Option<Value>) -> Value {
     let mut collection = json!({"storageEnabled": false, "eventHubEnabled": false});
     let kept = kept.unwrap_or_default();
     for name in ["storageEnabled", "eventHubEnabled"] {
@@ -103,7 +128,7 @@ fn data_collection(kept: Option<Value>) -> Value {
     collection
 }
 
-fn deployment_settings(deployment: &DeploymentSpec) -> Value {
+pub(super) fn deployment_settings(deployment: &DeploymentSpec) -> Value {
     let (template, liveness) = (&deployment.template, &deployment.liveness);
     let resources = &template.resources;
     let (autoscale, replicas) = match deployment.scaling {
@@ -151,8 +176,7 @@ fn milliseconds(time: std::time::Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn deployment_status(endpoint: &Endpoint) -> Value {
-    let statuses: Vec<_> = endpoint.status.deployments.values().collect();
+pub(super) fn deployment_status(statuses: &[&DeploymentStatus]) -> Value {
     let notices: Vec<_> = statuses.iter().flat_map(|status| &status.notices).collect();
     let failure = statuses.iter().find_map(|status| status.failure.as_ref());
     let available: u32 = statuses.iter().map(|status| status.ready).sum();
@@ -165,7 +189,7 @@ fn deployment_status(endpoint: &Endpoint) -> Value {
     })
 }
 
-fn state(state: DeploymentState) -> &'static str {
+pub(super) fn state(state: DeploymentState) -> &'static str {
     match state {
         DeploymentState::Transitioning => "Transitioning",
         DeploymentState::Healthy => "Healthy",

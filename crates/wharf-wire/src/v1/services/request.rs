@@ -16,13 +16,26 @@ use wharf_core::{
     quote::Quoted,
 };
 
+use super::versions;
 use crate::v1::{environments, fields::Fields};
 
 /// The kind of service that runs on an inference cluster.
 pub(super) const AKS: &str = "AKS";
-/// Whether `kind` is the kind of service that there is, as a filter spells it.
-pub fn is_kind(kind: &str) -> bool {
-    kind.eq_ignore_ascii_case(AKS)
+/// The kind whose deployments clients manage one by one, as versions.
+pub(super) const AKS_ENDPOINT: &str = "AKSENDPOINT";
+
+/// Whether a filter on the kind asks for services with versions or without; `None`
+/// for kinds that there are none of here.
+pub fn kind_is_versioned(kind: &str) -> Option<bool> {
+    if kind.eq_ignore_ascii_case(AKS_ENDPOINT) {
+        return Some(true);
+    }
+    kind.eq_ignore_ascii_case(AKS).then_some(false)
+}
+
+fn is_versioned(kind: Option<&Value>) -> bool {
+    let kind = kind.and_then(Value::as_str);
+    kind.and_then(kind_is_versioned) == Some(true)
 }
 
 /// How an asset names an uploaded file.
@@ -51,7 +64,13 @@ pub fn read(body: &Value) -> Result<EndpointRequest, Vec<Finding>> {
     let mut keys = fields.object("keys");
     request.primary_key = keys.text("primaryKey").map(Secret::new);
     request.secondary_key = keys.text("secondaryKey").map(Secret::new);
-    refuse_other_kinds(&mut fields);
+    if is_versioned(fields.raw("computeType")) {
+        request.versions = Some(versions::read(&mut fields));
+        request.document.extend(versions::kept(&fields));
+    } else {
+        refuse_other_kinds(&mut fields);
+    }
+    refuse_images(&mut fields);
     finish(request, findings)
 }
 
@@ -123,7 +142,11 @@ pub(super) fn finish(
     }
     let mut broken = Vec::new();
     // Only its findings matter: the request is refused either way.
-    let _ = request.check(&mut broken);
+    if request.versions.is_some() {
+        let _ = request.check_versions(&mut broken);
+    } else {
+        let _ = request.check(&mut broken);
+    }
     broken.retain(|rule| {
         !findings
             .iter()
@@ -142,15 +165,11 @@ fn is_within(place: &str, outer: &str) -> bool {
 fn refuse_other_kinds(fields: &mut Fields<'_>) {
     let kind = fields.text("computeType");
     match kind.as_deref() {
-        Some(kind) if is_kind(kind) => {}
-        Some(kind) if kind.eq_ignore_ascii_case("AKSENDPOINT") => fields.refuse(
-            "computeType",
-            "`AKSENDPOINT` (several versions behind one endpoint) is not supported yet; deploy \
-             an AksWebservice",
-        ),
+        Some(kind) if kind_is_versioned(kind).is_some() => {}
         Some(kind) => {
             let message = format!(
-                "{} is not supported; deploy an AksWebservice to an inference cluster (`{AKS}`)",
+                "{} is not supported; deploy an AksWebservice (`{AKS}`) or an AksEndpoint \
+                 (`{AKS_ENDPOINT}`) to an inference cluster",
                 Quoted(kind)
             );
             fields.refuse("computeType", message);
@@ -158,10 +177,15 @@ fn refuse_other_kinds(fields: &mut Fields<'_>) {
         None => {
             let place = fields.place("computeType");
             if !fields.is_told(&place) {
-                fields.refuse("computeType", format!("is missing; must be `{AKS}`"));
+                let message = format!("is missing; must be `{AKS}` or `{AKS_ENDPOINT}`");
+                fields.refuse("computeType", message);
             }
         }
     }
+}
+
+/// Refuses a service that runs an image.
+pub(super) fn refuse_images(fields: &mut Fields<'_>) {
     for name in ["imageId", "imageDigest"] {
         if fields.raw(name).is_some() {
             fields.refuse(

@@ -21,7 +21,7 @@ use wharf_core::{
 use super::*;
 
 /// What `Model.deploy` of azureml-core 1.61 sends, with what the caller left out.
-fn create_body() -> Value {
+pub(super) fn create_body() -> Value {
     json!({
         "name": "iris", "description": null, "kvTags": null,
         "properties": {"hasInferenceSchema": "False", "hasHttps": "False"},
@@ -40,7 +40,7 @@ fn create_body() -> Value {
     })
 }
 
-fn image() -> Value {
+pub(super) fn image() -> Value {
     json!({
         "driverProgram": "tmp1.py",
         "assets": [
@@ -60,7 +60,7 @@ fn image() -> Value {
     })
 }
 
-fn endpoint() -> Endpoint {
+pub(super) fn endpoint() -> Endpoint {
     let request = read(&create_body()).expect("good");
     let deployment = DeploymentSpec {
         id: Default::default(),
@@ -92,6 +92,8 @@ fn endpoint() -> Endpoint {
         }),
         max_wait: Duration::from_millis(500),
         liveness: Liveness::default(),
+        asked_at: Generation::FIRST,
+        version: None,
     };
     Endpoint {
         id: Default::default(),
@@ -105,6 +107,7 @@ fn endpoint() -> Endpoint {
             tags: BTreeMap::new(),
             properties: request.properties,
             deployments: vec![deployment],
+            is_versioned: false,
             is_absent: false,
             document: request.document,
         },
@@ -116,7 +119,7 @@ fn endpoint() -> Endpoint {
     }
 }
 
-fn shown(endpoint: &Endpoint, expand: bool) -> Value {
+pub(super) fn shown(endpoint: &Endpoint, expand: bool) -> Value {
     let view = ServiceView {
         endpoint,
         scoring_uri: "https://h:1/api/v1/service/iris/score",
@@ -128,7 +131,7 @@ fn shown(endpoint: &Endpoint, expand: bool) -> Value {
 
 /// `_expected_payload_keys` of `AksWebservice` and of the objects inside of it
 /// (azureml-core 1.61, `webservice/webservice.py` and `webservice/aks.py`).
-const REQUIRED: [(&str, &[&str]); 5] = [
+pub(super) const REQUIRED: [(&str, &[&str]); 5] = [
     (
         "",
         &[
@@ -302,7 +305,6 @@ fn everything_wrong_with_a_body_is_told_at_once() {
 #[test]
 fn other_kinds_are_refused_by_name() {
     for (kind, word) in [
-        (json!("AKSENDPOINT"), "not supported yet"),
         (json!("ACI"), "not supported"),
         (Value::Null, "missing"),
         (json!(1), "must be text"),

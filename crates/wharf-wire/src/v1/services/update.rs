@@ -6,6 +6,7 @@ use wharf_core::{endpoint::Endpoint, endpoint_request::EndpointRequest, finding:
 use super::{
     document::settings,
     request::{AKS, finish, read_settings},
+    versions,
 };
 use crate::{
     patch::{self, Change, PatchOperation, Pointer},
@@ -67,6 +68,9 @@ const FIXED: [&str; 3] = ["name", "computeType", "computeName"];
 /// Every operation that cannot be applied, every wrong member after it, and every
 /// rule that is then broken.
 pub fn update(endpoint: &Endpoint, patch: &Value) -> Result<EndpointRequest, Vec<Finding>> {
+    if endpoint.spec.is_versioned {
+        return versions::update(endpoint, patch);
+    }
     let mut findings = Vec::new();
     let mut operations = patch::read(patch, &mut findings);
     for operation in &mut operations {
@@ -79,7 +83,7 @@ pub fn update(endpoint: &Endpoint, patch: &Value) -> Result<EndpointRequest, Vec
         document[name] = value.into();
     }
     patch::apply(&mut document, &operations, &mut findings);
-    settle_scaling(&mut document, &operations);
+    settle_scaling(&mut document, &operations, |parts| parts.first());
     let mut fields = Fields::of_body(&document, &mut findings);
     let mut request = read_settings(&mut fields);
     request.name = endpoint.name.to_string();
@@ -88,7 +92,7 @@ pub fn update(endpoint: &Endpoint, patch: &Value) -> Result<EndpointRequest, Vec
 }
 
 /// Refuses paths that are not there or cannot be changed.
-fn check_path(operation: &mut PatchOperation) -> Result<(), String> {
+pub(super) fn check_path(operation: &mut PatchOperation) -> Result<(), String> {
     let is_test = matches!(operation.change, Change::Test(_));
     let parts = operation.path.parts();
     let Some(root) = parts.first().map(String::as_str) else {
@@ -127,13 +131,13 @@ fn fixed(endpoint: &Endpoint) -> [(&'static str, &str); 3] {
     ]
 }
 
-fn unchangeable(root: &str) -> String {
+pub(super) fn unchangeable(root: &str) -> String {
     match root {
         "imageId" | "imageDigest" => {
             "images are not supported; change environmentImageRequest".to_owned()
         }
         "versions" | "isDefault" | "trafficPercentile" | "type" => {
-            "several versions behind one endpoint are not supported yet".to_owned()
+            "is not there; only an AksEndpoint has versions".to_owned()
         }
         "computeName" => "cannot be patched; services/migrate moves a service to another compute \
                           (the SDK's update(is_migration=True, compute_target=…))"
@@ -160,15 +164,16 @@ fn unchangeable(root: &str) -> String {
 /// A number of replicas and autoscaling exclude each other, and the SDK sends only
 /// what the caller named: `update(num_replicas=2)` means a fixed number from now
 /// on, `update(autoscale_enabled=True)` means no fixed number any more. Where a
-/// caller names both, it is left to the rules.
-fn settle_scaling(document: &mut Value, operations: &[PatchOperation]) {
+/// caller names both, it is left to the rules. `member` tells which member of
+/// `document` a path touches.
+pub(super) fn settle_scaling(
+    document: &mut Value,
+    operations: &[PatchOperation],
+    member: impl Fn(&[String]) -> Option<&String>,
+) {
     let touches = |root: &str| {
         operations.iter().any(|operation| {
-            operation
-                .path
-                .parts()
-                .first()
-                .is_some_and(|part| part == root)
+            member(operation.path.parts()).is_some_and(|part| part == root)
                 && !matches!(operation.change, Change::Test(_))
         })
     };
