@@ -9,4 +9,3 @@ mod not_kept;
 mod routes;
 mod services;
 mod tokens;
-mod versions;
