@@ -29,12 +29,15 @@ LATER = {
     "EndpointEnsured": 6,
     "EndpointEnvironmentBuilt": 2,
 }
+# Only an endpoint with versions comes to these, and this story has none; they are hit
+# by the story of versions in wharf-control (`src/tests/faults.rs`).
+ELSEWHERE = {"EndpointNoted", "EndpointRetiredRemoved"}
 
 pytestmark = pytest.mark.timeout(3600)
 
 
 def test_killed_at_every_fault_point_ends_the_same(capfd):
-    every = points()
+    every = [point for point in points() if point not in ELSEWHERE]
     if COUNT == "all":
         chosen = every
     elif not COUNT.isdigit():
