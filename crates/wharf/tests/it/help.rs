@@ -20,7 +20,6 @@ fn every_command_explains_itself() {
         &["principal", "--help"],
         &["principal", "create", "--help"],
         &["keys", "--help"],
-        &["audit", "--help"],
     ] {
         let ended = run(scratch.path(), words);
         assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{words:?}");
