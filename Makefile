@@ -16,7 +16,7 @@ READY := $(VENV)/.ready-$(shell cat examples/requirements.txt examples/constrain
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest || echo .cache/tools/bin/cargo-nextest nextest)
 SAY := @printf '\n==> %s\n'
 
-.PHONY: help demo build run check test test-rust test-e2e crash crash-full disk needs nextest wharf-debug
+.PHONY: help demo build run check test test-rust test-e2e crash crash-full disk hostile needs nextest wharf-debug
 
 help: ## List these words
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1@\2/' | column -t -s@
@@ -69,6 +69,10 @@ disk: wharf-debug $(READY) ## Full disks, disks that return errors, read-only di
 	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_DISK_PUTS=1000 WHARF_DISK_ERRORS=200 $(VENV)/bin/python -m pytest e2e/crash -k disk -s
 	$(SAY) "A thousand flipped bits"
 	@WHARF_BIT_FLIPS=1000 $(NEXTEST) run --locked --package wharf-store --no-capture damage
+
+hostile: wharf-debug $(READY) ## 24,000 hostile requests (WHARF_HOSTILE) to all routes, then the how-to's steps
+	$(SAY) "Hostile forms of valid requests"
+	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_HOSTILE=$${WHARF_HOSTILE:-24000} $(VENV)/bin/python -m pytest e2e/hostile -s
 
 wharf-debug: needs
 	$(SAY) "Building the debug binary"

@@ -159,3 +159,25 @@ fn no_two_routes_are_the_same() {
         );
     }
 }
+
+/// What `e2e/hostile` walks: it has no other way to the table.
+#[test]
+fn the_table_is_kept_for_the_hostile_corpus() {
+    let mut lines: Vec<_> = routes()
+        .iter()
+        .map(|route| {
+            let (method, template) = (&route.method, route.template);
+            format!(
+                "{method} {:?} {:?} {template}",
+                route.surface,
+                route.access()
+            )
+        })
+        .collect();
+    lines.sort();
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_snapshot_path("../../../../e2e/hostile");
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("routes", lines.join("\n")));
+}
