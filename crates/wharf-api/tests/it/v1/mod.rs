@@ -9,3 +9,4 @@ mod not_kept;
 mod routes;
 mod services;
 mod tokens;
+mod versions;
