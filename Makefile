@@ -64,7 +64,7 @@ crash-full: wharf-debug $(READY) ## kill -9 at every fault point, and at WHARF_K
 	$(SAY) "kill -9 at random moments of eight clients"
 	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_KILLS=$${WHARF_KILLS:-50} $(VENV)/bin/python -m pytest e2e/crash/test_history.py -s
 
-disk: wharf-debug $(READY) ## Full disks, disks that return errors, read-only directories, too few descriptors
+disk: wharf-debug $(READY) ## Full disks, disks that return errors, flipped bits
 	$(SAY) "Disks that are full or return errors"
 	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_DISK_PUTS=1000 WHARF_DISK_ERRORS=200 $(VENV)/bin/python -m pytest e2e/crash -k disk -s
 	$(SAY) "A thousand flipped bits"

@@ -159,9 +159,9 @@ class Raw:
     def service_path(self, name):
         return f"{self.management}/services/{name}"
 
-    def create_service(self, name, compute, files, script="score.py", replicas=1):
+    def create_service(self, name, compute, files, script="score.py", replicas=1, **more):
         """`files`: ids of `driver.py` and of the scripts, as `upload` gave them."""
-        body = {
+        body = more | {
             "name": name,
             "computeType": "AKS",
             "computeName": compute,
@@ -225,6 +225,16 @@ class Raw:
 
     def services(self):
         return self.pages(f"{self.management}/services?expand=true")
+
+
+def scorer(raw, name):
+    """Scores a service once per call, and gives the status."""
+    service = raw.call("GET", raw.service_path(name)).json()
+    keys = raw.call("POST", raw.service_path(name) + "/listkeys").json()
+    headers = {"Authorization": f"Bearer {keys['primaryKey']}"}
+    return lambda: raw.session().post(
+        service["scoringUri"], data=b"{}", headers=headers, timeout=30
+    ).status_code
 
 
 def operation_of(answer):

@@ -194,34 +194,50 @@ class Run:
         ]
 
     def outcome(self, raw):
-        """What must be the same in each telling; here is asserted what must be right."""
+        """What must be the same in each telling, and what must not be in any."""
         ends = {where: end_in(raw.call("GET", where)) for where in self.ended}
-        assert ends == self.ended, "an operation that had ended changed"
-        broken = self.server.check()
-        assert not broken, broken
+        changed = [
+            (where, end, ends[where]) for where, end in self.ended.items() if ends[where] != end
+        ]
         replicas = collections.Counter(self.server.services().values())
         replicas.pop("svc-bad", None)
-        computes = {
-            it["name"]: (
-                it["properties"]["provisioningState"],
-                it["properties"]["properties"]["agentCount"],
-            )
-            for it in raw.computes()
+        computes, services = raw.computes(), raw.services()
+        models = raw.pages(f"{raw.management}/models")
+        kinds = {
+            "compute": [
+                (
+                    it["name"],
+                    it["properties"]["provisioningState"],
+                    it["properties"]["properties"]["agentCount"],
+                )
+                for it in computes
+            ],
+            "service": [
+                (it["name"], it["state"], it["numReplicas"], it["containerResourceRequirements"]["cpu"])
+                for it in services
+            ],
+            "model": [(it["name"], it["version"]) for it in models],
+            "replicas": list(replicas.items()),
         }
-        services = {
-            it["name"]: (it["state"], it["numReplicas"], it["containerResourceRequirements"]["cpu"])
-            for it in raw.services()
-        }
-        models = {
-            it["name"] for it in raw.pages(f"{raw.management}/models")
-        }
-        assert len(computes) == len(raw.computes()), "a compute is listed twice"
-        return {
-            "computes": computes,
-            "services": services,
-            "models": models,
-            "replicas": dict(replicas),
-        }
+        there = collections.Counter(
+            (kind, *row) for kind, rows in kinds.items() for row in rows
+        )
+        return {"there": there, "changed": changed, "broken": self.server.check()}
+
+
+def compared(expected, outcome):
+    """What differs from a run without a kill, by the kind of fault."""
+    there, wanted = outcome["there"], expected["there"]
+    more = list((there - wanted).elements())
+    names = {row[:2] for row in wanted}
+    # A row that is not as it should be is lost; one that is there twice is doubled.
+    return {
+        "lost": list((wanted - there).elements()),
+        "doubled": [row for row in more if row in wanted],
+        "more": [row for row in more if row[:2] not in names],
+        "changed": outcome["changed"],
+        "broken": outcome["broken"],
+    }
 
 
 def watcher_lives(run):

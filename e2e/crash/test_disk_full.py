@@ -11,7 +11,7 @@ import os
 import time
 
 import pytest
-from raw import SCRIPT, Raw, end_in, operation_of
+from raw import SCRIPT, Raw, end_in, operation_of, scorer
 from small_disk import SmallDisk, not_possible
 from wharf_process import until
 
@@ -39,7 +39,7 @@ def test_a_full_disk_loses_nothing_and_is_recovered_from(capfd):
             where = operation_of(answer)
             end = until(lambda: end_in(raw.call("GET", where)), "it ends", 60)
             assert end == "Succeeded", end
-        score = scorer(raw)
+        score = scorer(raw, "steady")
         assert score() == 200
         # A second later it is full, in the middle of the writes.
         server.fill(leave=600_000)
@@ -84,15 +84,6 @@ def test_a_full_disk_loses_nothing_and_is_recovered_from(capfd):
 
 def put(raw, n):
     return raw.put_compute(f"p-{n}").status_code
-
-
-def scorer(raw):
-    service = raw.call("GET", raw.service_path("steady")).json()
-    keys = raw.call("POST", raw.service_path("steady") + "/listkeys").json()
-    headers = {"Authorization": f"Bearer {keys['primaryKey']}"}
-    return lambda: raw.session().post(
-        service["scoringUri"], data=b"{}", headers=headers, timeout=30
-    ).status_code
 
 
 def all_settled(raw):

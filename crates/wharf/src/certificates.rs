@@ -152,9 +152,12 @@ fn read(path: &Path) -> Result<String, StartError> {
     std::fs::read_to_string(path).map_err(|error| StartError::file("read", path, error))
 }
 
-/// Whether a certificate is to be renewed.
+/// Whether a certificate is to be renewed: it nears its end, or it was made by a clock
+/// that was ahead and has not begun.
 fn is_due(not_after: Timestamp, now: Timestamp) -> bool {
-    not_after.duration_since(now) < SignedDuration::from_hours(24 * RENEW_DAYS)
+    let left = not_after.duration_since(now);
+    left < SignedDuration::from_hours(24 * RENEW_DAYS)
+        || left > SignedDuration::from_hours(24 * (LEAF_DAYS + BACKDATE_DAYS))
 }
 
 /// The names and addresses of a server: what clients may write in a URL.
@@ -267,6 +270,20 @@ mod tests {
         assert_ne!(renewed.certificate_pem, leaf.certificate_pem);
         assert_eq!(renewed.names, leaf.names);
         assert!(renewed.not_after > leaf.not_after);
+    }
+
+    #[test]
+    fn a_leaf_that_a_clock_ahead_made_is_replaced_when_the_clock_is_right() {
+        let (_scratch, dir) = scene();
+        let names = names("localhost", "wharf.blob.localhost");
+        let authority = Authority::open(&dir, at(0)).expect("made");
+        let leaf = |day| authority.leaf(&dir.leaf(), &names, at(day)).expect("made");
+        let ahead = leaf(3_650);
+        let right = leaf(0);
+        assert_ne!(right.certificate_pem, ahead.certificate_pem);
+        // A day back it is good already.
+        let earlier = leaf(-1);
+        assert_eq!(earlier.certificate_pem, right.certificate_pem);
     }
 
     #[test]

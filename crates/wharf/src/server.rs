@@ -234,16 +234,25 @@ impl Server {
     }
 }
 
-/// A database that lost all its bytes is not a new one, which a start makes before
-/// `admin.json`.
+/// A database that is gone or lost all its bytes is not a new one, which a start makes
+/// before `admin.json`.
 fn not_emptied(dir: &wharf_cli::DataDir) -> Result<(), StartError> {
     let file = dir.database();
-    let is_empty = std::fs::metadata(&file).is_ok_and(|metadata| metadata.len() == 0);
-    match is_empty && dir.admin().exists() {
-        true => Err(StartError::Store(wharf_store::StoreError::Damaged {
-            file,
-            why: "it is empty, and a server has run here".to_owned(),
-        })),
+    let what = match std::fs::metadata(&file) {
+        Ok(metadata) if metadata.len() > 0 => return Ok(()),
+        Ok(_) => "is empty",
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "is gone",
+        Err(error) => return Err(StartError::file("look at", &file, error)),
+    };
+    let admin = dir.admin();
+    match admin.exists() {
+        true => Err(StartError::unusable(
+            &file,
+            format_args!(
+                "it {what}, and {} says that a server has run here",
+                admin.display()
+            ),
+        )),
         false => Ok(()),
     }
 }

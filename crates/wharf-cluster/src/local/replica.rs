@@ -191,6 +191,7 @@ impl Replica {
         let mut health = Health::new(self.workload.workload().liveness);
         let mut next_look = Instant::now();
         let mut ready_since = None;
+        let mut is_first_delay_over = false;
         // Until when a scorer that gave up has to be gone.
         let mut last_words: Option<Instant> = None;
         let verdict = loop {
@@ -202,12 +203,14 @@ impl Replica {
                     let said = self.read_state();
                     match said.phase {
                         ScorerPhase::Ready if ready_since.is_none() => {
+                            if is_adopted && !is_first_delay_over {
+                                // It was through its first delay long ago, whether it can
+                                // be reached or its socket went with a folder.
+                                is_first_delay_over = true;
+                                health.begin();
+                            }
                             if self.is_well(&process, FIRST_ANSWER).await == Some(true) {
                                 ready_since = Some(Instant::now());
-                                if is_adopted {
-                                    // It was through its first delay long ago.
-                                    health.begin();
-                                }
                                 self.note_phase(ReplicaPhase::Ready);
                             }
                         }

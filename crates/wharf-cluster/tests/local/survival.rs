@@ -11,6 +11,7 @@ use std::{
 
 use wharf_core::{
     backend::Backend,
+    deployment::Liveness,
     scaling::{Autoscale, Scaling},
 };
 
@@ -103,6 +104,30 @@ async fn a_replica_that_died_meanwhile_is_started_again() {
     assert_eq!(after.replicas[1].restarts, 1);
     // The worker that it left is gone too.
     eventually(|| group(dead).is_empty()).await;
+    second.remove(&workload.key).await.expect("remove");
+    scene.assert_empty();
+}
+
+#[tokio::test]
+async fn a_replica_whose_socket_is_gone_is_started_again_without_its_first_delay() {
+    let scene = Scene::new();
+    let first = scene.start().await;
+    let mut workload = scene.workload(fixed(1));
+    workload.liveness = Liveness {
+        initial_delay_seconds: 3_600,
+        period_seconds: 1,
+        failure_threshold: 1,
+        ..Liveness::default()
+    };
+    first.ensure(&workload).await.expect("ensure");
+    let before = wait_ready(&first, &workload.key, 1).await;
+    drop(first);
+    // As after a copy of the folder was put in its place.
+    fs::remove_file(socket(&before.replicas[0])).expect("removed");
+    let second = scene.start().await;
+    let after = wait_ready(&second, &workload.key, 1).await;
+    assert_ne!(process(&after, 0), process(&before, 0));
+    eventually(|| group(process(&before, 0)).is_empty()).await;
     second.remove(&workload.key).await.expect("remove");
     scene.assert_empty();
 }

@@ -71,3 +71,27 @@ fn a_key_that_vanished_is_not_made_anew_in_silence() {
     );
     assert!(!key.exists());
 }
+
+#[test]
+fn a_database_that_vanished_is_not_made_anew_in_silence() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    assert!(Server::start(scratch.path()).stop().success());
+    let data = data(scratch.path());
+    let file = data.join("wharf.db");
+    let words = ["server", "--data-dir", data.to_str().expect("text")];
+    for (what, spoil) in [
+        (
+            "it is empty",
+            &(|| fs::write(&file, "")) as &dyn Fn() -> std::io::Result<()>,
+        ),
+        ("it is gone", &|| fs::remove_file(&file)),
+    ] {
+        spoil().expect("spoiled");
+        let ended = crate::program::run(scratch.path(), &words);
+        assert_eq!(ended.code, Some(1), "{}", ended.err);
+        for part in ["wharf.db cannot be used", what, "restore the file"] {
+            assert!(ended.err.contains(part), "{part}: {}", ended.err);
+        }
+    }
+    assert!(!file.exists(), "nothing was written");
+}
