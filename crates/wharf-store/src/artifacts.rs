@@ -189,16 +189,19 @@ impl Txn {
 
     /// Whether an asset has artifacts at, below or above `path`.
     async fn asset_overlaps(&mut self, workspace: &Uuid, path: &str) -> Result<bool> {
+        // `a/` and `a/b/` are above `a/b/c`.
+        let above = path.match_indices('/').map(|(at, _)| &path[..=at]);
+        let above: Vec<_> = above.collect();
         let row = sqlx::query(
-            "SELECT 1 FROM (
-                 SELECT rtrim(entry.value, '/') || '/' AS other
-                 FROM assets, json_tree(assets.artifacts) AS entry
-                 WHERE assets.workspace = ?1 AND entry.type = 'text'
-             ) WHERE substr(other, 1, length(?2)) = ?2 OR substr(?2, 1, length(other)) = other
-             LIMIT 1",
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM asset_places
+                     WHERE workspace = ?1 AND place >= ?2 AND place < ?3)
+                 OR EXISTS (SELECT 1 FROM asset_places
+                     WHERE workspace = ?1 AND place IN (SELECT value FROM json_each(?4)))",
         )
         .bind(id(workspace))
         .bind(format!("{path}/"))
+        .bind(format!("{path}0"))
+        .bind(json(&above)?)
         .fetch_optional(self.db())
         .await?;
         Ok(row.is_some())

@@ -174,20 +174,10 @@ impl Txn {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::{Execute as _, Row as _};
-
     use wharf_core::{Secret, endpoint::EndpointStatus, keys::EndpointKeys, resource::Generation};
 
     use super::*;
     use crate::tests::{fixture, now};
-
-    fn term(kind: TermKind, name: &str, value: Option<&str>) -> Term {
-        Term {
-            kind,
-            name: name.to_owned(),
-            value: value.map(str::to_owned),
-        }
-    }
 
     /// What the migration fills an older database with.
     const FILL: &str = include_str!("../../../migrations/sqlite/0007_endpoint_terms.sql");
@@ -274,34 +264,5 @@ mod tests {
         refill.await.expect("filled");
         let mut session = fixture.store.read().await.expect("a session");
         assert_eq!(terms(&mut session).await, written);
-    }
-
-    #[tokio::test]
-    async fn a_filtered_list_walks_along_an_index() {
-        let fixture = fixture().await;
-        let mut session = fixture.store.read().await.expect("a session");
-        for terms in [
-            vec![term(TermKind::Tag, "a", None)],
-            vec![term(TermKind::Tag, "a", Some("b"))],
-            vec![
-                term(TermKind::Model, "m", Some("1")),
-                term(TermKind::Tag, "a", None),
-                term(TermKind::Property, "p", Some("v")),
-            ],
-        ] {
-            let mut sql = query(&fixture.workspace.id, &terms, "", 10);
-            let text = sql.build().sql().as_str().to_owned();
-            let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}")))
-                .fetch_all(session.db())
-                .await
-                .expect("a plan");
-            for step in plan {
-                let detail: String = step.get("detail");
-                assert!(
-                    !detail.starts_with("SCAN") && !detail.contains("TEMP B-TREE"),
-                    "{text}: {detail}"
-                );
-            }
-        }
     }
 }

@@ -25,6 +25,8 @@ pub mod check;
 pub mod compute_tls;
 pub mod computes;
 #[cfg(test)]
+mod cost_tests;
+#[cfg(test)]
 mod damage_tests;
 pub mod endpoint_terms;
 pub mod endpoints;
@@ -37,6 +39,8 @@ pub mod model_terms;
 pub mod models;
 pub mod operation_logs;
 pub mod operations;
+#[cfg(test)]
+mod plan_tests;
 pub mod principals;
 mod row;
 pub mod seal;

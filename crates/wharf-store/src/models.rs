@@ -31,7 +31,7 @@ fn model(row: &SqliteRow) -> Result<Model> {
 }
 
 /// A query that ends with a condition, and how its rows are ordered.
-type Source = (QueryBuilder<Sqlite>, &'static str);
+pub(crate) type Source = (QueryBuilder<Sqlite>, &'static str);
 
 fn and_name(query: &mut QueryBuilder<Sqlite>, column: &str, name: Option<&str>) {
     if let Some(name) = name {
@@ -40,9 +40,14 @@ fn and_name(query: &mut QueryBuilder<Sqlite>, column: &str, name: Option<&str>) 
     }
 }
 
+pub(crate) fn and_term(query: &mut QueryBuilder<Sqlite>, term: String) {
+    query.push(" AND EXISTS (SELECT 1 FROM model_terms WHERE model = models.id AND term = ");
+    query.push_bind(term).push(")");
+}
+
 /// The newest version of each name: `CROSS JOIN` keeps the order of the loops, so that
 /// each name is one look into the index, however many versions it has.
-fn newest(workspace: &Uuid, name: Option<&str>, after: Option<&ModelId>) -> Source {
+pub(crate) fn newest(workspace: &Uuid, name: Option<&str>, after: Option<&ModelId>) -> Source {
     let mut query = QueryBuilder::new(
         "SELECT models.* FROM model_versions CROSS JOIN models
              ON models.workspace = model_versions.workspace AND models.name = model_versions.name
@@ -60,7 +65,12 @@ fn newest(workspace: &Uuid, name: Option<&str>, after: Option<&ModelId>) -> Sour
 }
 
 /// Models with a term, in the order of its index.
-fn with_term(workspace: &Uuid, term: &str, name: Option<&str>, after: Option<&ModelId>) -> Source {
+pub(crate) fn with_term(
+    workspace: &Uuid,
+    term: &str,
+    name: Option<&str>,
+    after: Option<&ModelId>,
+) -> Source {
     let mut query = QueryBuilder::new(
         "SELECT models.* FROM model_terms AS found CROSS JOIN models ON models.id = found.model
          WHERE found.workspace = ",
@@ -78,7 +88,12 @@ fn with_term(workspace: &Uuid, term: &str, name: Option<&str>, after: Option<&Mo
 
 /// All models. Names go up and versions go down, so what comes after is two ranges of
 /// one index: the rest of the name begun, and the names after it.
-fn every(workspace: &Uuid, name: Option<&str>, after: Option<&ModelId>, limit: u32) -> Source {
+pub(crate) fn every(
+    workspace: &Uuid,
+    name: Option<&str>,
+    after: Option<&ModelId>,
+    limit: u32,
+) -> Source {
     let workspace = id(workspace).to_vec();
     let after_version = after.map_or(i64::MAX, |after| row::size(after.version));
     let mut query = QueryBuilder::new("SELECT models.* FROM ");
@@ -134,9 +149,7 @@ impl Session {
             every(workspace, name, after, limit)
         };
         for term in terms {
-            query
-                .push(" AND EXISTS (SELECT 1 FROM model_terms WHERE model = models.id AND term = ");
-            query.push_bind(term).push(")");
+            and_term(&mut query, term);
         }
         query.push(order).push(" LIMIT ");
         query.push_bind(limit);
@@ -147,15 +160,13 @@ impl Session {
     /// Names of the endpoints whose newest spec uses a model, at most 20.
     pub async fn model_used_by(&mut self, workspace: &Uuid, key: &ModelId) -> Result<Vec<String>> {
         let rows = sqlx::query(
-            "SELECT endpoints.name AS name FROM endpoint_models
-             JOIN endpoints ON endpoints.id = endpoint_models.endpoint
-             WHERE endpoint_models.workspace = ? AND endpoint_models.name = ?
-                 AND endpoint_models.version = ?
-             ORDER BY endpoints.name LIMIT 20",
+            "SELECT name FROM endpoint_terms
+             WHERE workspace = ? AND kind = 'model' AND term = ? AND value = ?
+             ORDER BY name LIMIT 20",
         )
         .bind(id(workspace))
         .bind(key.name.as_str())
-        .bind(row::size(key.version))
+        .bind(key.version.to_string())
         .fetch_all(self.db())
         .await?;
         rows.iter().map(|row| row.text("name")).collect()

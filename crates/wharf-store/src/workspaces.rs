@@ -308,12 +308,14 @@ mod tests {
     use crate::{SealKey, Store};
 
     /// Tables with a `workspace` that outlive it, or go with something else of it.
-    const NOT_ITS_OWN: [&str; 5] = [
+    const NOT_ITS_OWN: [&str; 7] = [
+        "asset_places",
         "operations",
         "endpoint_models",
         "endpoint_terms",
         "environment_labels",
         "model_terms",
+        "usage",
     ];
 
     /// [`Txn::workspace_delete`] finds rows by the foreign keys of the schema.

@@ -60,6 +60,37 @@ const RULES: &[(&str, &str)] = &[
              (SELECT endpoint, kind, term, value FROM endpoint_terms EXCEPT SELECT * FROM wanted)",
     ),
     (
+        "model-terms-differ",
+        // As a write spells them; text alone is a term.
+        "WITH label (model, kind, name, value) AS (
+             SELECT models.id, 't', it.key, it.value
+             FROM models, json_each(models.spec, '$.tags') AS it
+             UNION ALL SELECT models.id, 'p', it.key, it.value
+             FROM models, json_each(models.spec, '$.properties') AS it),
+         wanted (model, term) AS (
+             SELECT model, kind || '?' || name FROM label
+             UNION SELECT model, kind || '=' || name || char(31) || value FROM label
+             UNION SELECT models.id, 'd=' || json_extract(it.value, '$.id')
+             FROM models, json_each(models.spec, '$.extra.datasets') AS it
+             WHERE json_type(models.spec, '$.extra.datasets') = 'array' AND it.type = 'object'
+                 AND json_type(it.value, '$.id') = 'text'
+             UNION SELECT id, 'r=' || json_extract(spec, '$.extra.runId')
+             FROM models WHERE json_type(spec, '$.extra.runId') = 'text'
+             UNION SELECT id, 'f=' || json_extract(spec, '$.framework')
+             FROM models WHERE json_type(spec, '$.framework') = 'text'),
+         wrong (model, term) AS (
+             SELECT * FROM (SELECT * FROM wanted EXCEPT SELECT model, term FROM model_terms)
+             UNION ALL
+             SELECT * FROM (SELECT model, term FROM model_terms EXCEPT SELECT * FROM wanted))
+         SELECT models.name || ':' || models.version || ' and ' || wrong.term
+         FROM wrong LEFT JOIN models ON models.id = wrong.model
+         UNION ALL
+         SELECT models.name || ':' || models.version || ' is listed under another name'
+         FROM model_terms AS found JOIN models ON models.id = found.model
+         WHERE found.workspace <> models.workspace OR found.name <> models.name
+             OR found.newest_first <> -models.version",
+    ),
+    (
         "endpoint-blobs-differ",
         "SELECT endpoints.name || ' needs ' || found.value
          FROM endpoints, json_tree(endpoints.spec, '$.deployments') AS found

@@ -139,6 +139,22 @@ async fn every_broken_rule_is_told() {
             "INSERT INTO models SELECT x'00', id, 'm', 1, '{}', '', 0, 0 FROM workspaces",
         ),
         (
+            "model-terms-differ",
+            "INSERT INTO models SELECT x'00', id, 'm', 1, '{\"tags\":{\"a\":\"b\"}}', '', 0, 0
+                 FROM workspaces",
+        ),
+        (
+            "model-terms-differ",
+            "INSERT INTO models SELECT x'00', id, 'm', 1, '{}', '', 0, 0 FROM workspaces;
+             INSERT INTO model_terms SELECT x'00', 'f=Onnx', id, 'm', -1 FROM workspaces",
+        ),
+        (
+            "model-terms-differ",
+            "INSERT INTO models SELECT x'00', id, 'm', 1, '{\"framework\":\"Onnx\"}', '', 0, 0
+                 FROM workspaces;
+             INSERT INTO model_terms SELECT x'00', 'f=Onnx', id, 'n', -1 FROM workspaces",
+        ),
+        (
             "sealed-field",
             "UPDATE managed_clusters SET kubeconfig = x'00112233445566778899aabbccddeeff00'",
         ),
@@ -151,7 +167,7 @@ async fn every_broken_rule_is_told() {
             .await
             .expect("a copy");
         let mut other = connect(&copy).await;
-        sqlx::query(statement)
+        sqlx::raw_sql(statement)
             .execute(&mut other)
             .await
             .unwrap_or_else(|error| panic!("{statement}: {error}"));
