@@ -16,7 +16,7 @@ READY := $(VENV)/.ready-$(shell cat examples/requirements.txt examples/constrain
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest || echo .cache/tools/bin/cargo-nextest nextest)
 SAY := @printf '\n==> %s\n'
 
-.PHONY: help demo build run check test test-rust test-e2e crash crash-full disk hostile needs nextest wharf-debug
+.PHONY: help demo build run check test test-rust test-e2e crash crash-full crowd disk hostile needs nextest wharf-debug
 
 help: ## List these words
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1@\2/' | column -t -s@
@@ -63,6 +63,10 @@ crash-full: wharf-debug $(READY) ## kill -9 at every fault point, and at WHARF_K
 	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_FAULT_POINTS=all $(VENV)/bin/python -m pytest e2e/crash/test_fault_points.py -s
 	$(SAY) "kill -9 at random moments of eight clients"
 	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_KILLS=$${WHARF_KILLS:-50} $(VENV)/bin/python -m pytest e2e/crash/test_history.py -s
+
+crowd: wharf-debug $(READY) ## Ten clients at random on the same names, for WHARF_CROWD (300) seconds
+	$(SAY) "Ten clients for $${WHARF_CROWD:-300} s"
+	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_CROWD=$${WHARF_CROWD:-300} $(VENV)/bin/python -m pytest e2e/crash/test_crowd.py -s
 
 disk: wharf-debug $(READY) ## Full disks, disks that return errors, flipped bits
 	$(SAY) "Disks that are full or return errors"
