@@ -4,6 +4,9 @@
 //! line use the same shapes, so that the two cannot drift. No handlers, no
 //! clients, no decisions: parsing into `wharf-core`'s types and printing them.
 //!
+//! Beside the types, `contract.json` says what clients need of each answer: keys that
+//! must be there and nulls that must not. The tests of the API check against it.
+//!
 //! - [`page`]: lists and their next page
 //! - [`arm`]: Azure Resource Manager
 //! - [`v1`]: the data plane of SDK v1; [`patch`]: JSON Patch

@@ -2,6 +2,7 @@
 //!
 //! - [`surface`], [`client`]: ask as a client does; [`snapshot`]: keeps answers
 //! - [`coverage`], [`authorization`]: walk the route table; [`forged`]: bad tokens
+//! - [`contract`]: what clients need of every answer
 //! - [`audit`]: who did what; [`throttle`]: how often
 //! - surfaces: [`sign_in`], [`arm`], [`v1`], [`blob`]
 //! - what is refused: [`bad_input`]; real connections with TLS: [`listen`],
@@ -14,6 +15,7 @@ mod bad_input;
 mod blob;
 mod client;
 mod connections;
+mod contract;
 mod coverage;
 mod forged;
 mod listen;

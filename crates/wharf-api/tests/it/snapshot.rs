@@ -14,7 +14,7 @@ pub(crate) fn slug(route: &Route) -> String {
 }
 
 /// The route that answers: the one with most words that fits.
-fn route_of(method: &Method, host: &str, path: &str) -> Option<&'static Route> {
+pub(crate) fn route_of(method: &Method, host: &str, path: &str) -> Option<&'static Route> {
     let path = path.split('?').next().unwrap_or_default();
     let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
     let is_blob = host.split('.').nth(1) == Some("blob");

@@ -8,10 +8,12 @@ use serde_json::Value;
 use wharf_api::{Api, ApiSettings, Limits};
 use wharf_control::testing::TestApp;
 
+use crate::contract;
+
 /// How clients reach the server of these tests.
 pub(crate) const PUBLIC_URL: &str = "https://localhost:8443";
 /// The workspace's part of a template.
-const WORKSPACE: &str = "/subscriptions/{subscription}/resourceGroups/{group}/providers/\
+pub(crate) const WORKSPACE: &str = "/subscriptions/{subscription}/resourceGroups/{group}/providers/\
                          Microsoft.MachineLearningServices/workspaces/{workspace}";
 /// Headers that a client acts on.
 const SHOWN_HEADERS: [&str; 18] = [
@@ -170,13 +172,16 @@ impl Ask<'_> {
             .map_or("", |host| host.to_str().expect("ASCII"))
             .to_owned();
         let (parts, body) = self.surface.api.answer(request).await.into_parts();
+        let body = body.collect().await.expect("the whole body").to_bytes();
+        let (status, headers) = (parts.status, parts.headers);
+        contract::assert_keeps(&method, &host, &path, status, &headers, &body);
         Answer {
             method,
             host,
             path,
-            status: parts.status,
-            headers: parts.headers,
-            body: body.collect().await.expect("the whole body").to_bytes(),
+            status,
+            headers,
+            body,
         }
     }
 }

@@ -24,6 +24,8 @@ async fn attach_read_update_detach() {
     let settled = client.get(&read).await;
     assert_answer("attached", &settled);
     assert_answer("attached", &client.get(&path).await);
+    let list = client.in_workspace("/computes?api-version=2020-02-02");
+    assert_answer("all", &client.get(&format!("/rp/workspaces{list}")).await);
 
     // What the SDK does: edit the answer, put it back whole.
     let mut document = settled.json();
