@@ -141,6 +141,23 @@ def test_an_endpoint_with_one_version(workspace, endpoint):
     assert swagger.status_code == 200 and "swagger" in swagger.json()
 
 
+def test_it_is_waited_for_and_read_again(workspace, endpoint):
+    endpoint.wait_for_deployment()
+    endpoint.update_deployment_state()
+    assert Webservice(workspace, endpoint.name).serialize() == endpoint.serialize()
+
+
+@pytest.mark.parametrize("change", [
+    lambda endpoint: endpoint.add_tags({"team": "blue"}),
+    lambda endpoint: endpoint.remove_tags(["a"]),
+    lambda endpoint: endpoint.add_properties({"owner": "me"}),
+], ids=["add_tags", "remove_tags", "add_properties"])
+def test_changes_by_update_end_in_the_sdk(endpoint, change):
+    """They call `AksEndpoint.update`, which raises before it sends anything."""
+    with pytest.raises(TypeError, match="_validate_update"):
+        change(endpoint)
+
+
 def test_traffic_is_shared_as_asked(endpoint):
     add(endpoint, "two", named("two"), traffic_percentile=30)
     assert endpoint.versions["two"].traffic_percentile == 30
@@ -279,5 +296,7 @@ def test_a_token_opens_it(workspace, cluster):
         assert made.run("1") == "one"
         token = made.get_access_token()
         assert call(made, 1, key=token.access_token).json() == "one"
+        token, refresh_after = made.get_token()
+        assert call(made, 1, key=token).json() == "one" and refresh_after
     finally:
         made.delete()
