@@ -104,7 +104,16 @@ async fn foreign_workspaces_are_not_there() {
         ),
         ("GET", format!("/environment/v1.0{elsewhere}/environments")),
     ] {
-        let answer = surface.ask(method, &path).send().await;
+        let computes = format!("{elsewhere}/computes/cluster");
+        let body = json!({"serviceName": "iris", "computeTarget": computes});
+        let asking = surface.ask(method, &path);
+        let answer = if method == "POST" {
+            asking.json(&body)
+        } else {
+            asking
+        }
+        .send()
+        .await;
         assert_eq!(answer.status, 404, "{method} {path}");
         let message = answer.json()["message"].to_string();
         assert!(message.contains("elsewhere"), "{message}");

@@ -6,7 +6,7 @@ use crate::surface::Surface;
 async fn an_unknown_route_is_refused_in_this_shape() {
     let surface = Surface::new().await;
     for path in [
-        surface.mms("/images"),
+        surface.mms("/nothing"),
         surface.files("/artifacts/nothing"),
         "/discovery/x".to_owned(),
     ] {
