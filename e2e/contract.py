@@ -84,7 +84,7 @@ class Contract:
     def watch(self, request, answer):
         """Checks one answer of a server as it arrives."""
         url = urlsplit(request.url)
-        path = re.sub("/+", "/", url.path)
+        path = re.sub("/+", "/", url.path).rstrip("/")
         if ".blob." in url.netloc:
             path = f"blob{path}"
         is_json = "json" in answer.headers.get("content-type", "") and not path.startswith("blob")
