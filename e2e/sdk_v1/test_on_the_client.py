@@ -2,7 +2,7 @@
 
 import pytest
 from azureml.core import Environment, Workspace
-from azureml.core.compute import AksCompute
+from azureml.core.compute import AksCompute, ComputeTarget
 from azureml.core.environment import DockerBuildContext
 from azureml.core.model import Model
 from azureml.core.private_endpoint import PrivateEndPointConfig
@@ -65,6 +65,10 @@ def test_a_configuration_is_printed(workspace, folder, cluster, capsys):
 def test_attach_by_the_old_call_says_what_to_call(workspace):
     with pytest.raises(ComputeTargetException, match="attach_configuration"):
         AksCompute.attach(workspace, "old", "/subscriptions/x")
+
+
+def test_computes_are_read_by_the_class_of_their_kind(workspace):
+    assert ComputeTarget.deserialize(workspace, {"properties": {"computeType": "AKS"}}) is None
 
 
 def test_tracking_needs_a_package_that_is_not_here(workspace):
