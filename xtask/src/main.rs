@@ -41,6 +41,8 @@ enum Chore {
 enum Bench {
     /// ARM requests a second, flows, processor time and memory of the control plane
     Control(bench::ControlArgs),
+    /// What requests cost when there are few things and when there are many
+    Scale(bench::ScaleArgs),
 }
 
 fn main() -> ExitCode {
@@ -50,7 +52,8 @@ fn main() -> ExitCode {
         Chore::Dependencies => {
             Workspace::load().and_then(|workspace| dependencies::run(&workspace))
         }
-        Chore::Bench(Bench::Control(args)) => bench::run(args),
+        Chore::Bench(Bench::Control(args)) => bench::run(bench::measure(args)),
+        Chore::Bench(Bench::Scale(args)) => bench::run(bench::scale(args)),
     };
     let mut out = std::io::stdout().lock();
     // A reader that has gone away is no reason to fail a check.

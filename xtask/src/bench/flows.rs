@@ -88,7 +88,7 @@ pub(super) async fn deploys(target: &Target, rounds: u16) -> BenchResult<Times> 
 }
 
 /// Uploads the entry script and gives the address of its artifact.
-async fn upload(target: &Target, connection: &mut Connection) -> BenchResult<String> {
+pub(super) async fn upload(target: &Target, connection: &mut Connection) -> BenchResult<String> {
     let path = format!(
         "/artifact/v2.0{}/artifacts/batch/metadata/LocalUpload/bench",
         target.workspace

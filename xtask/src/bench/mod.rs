@@ -7,11 +7,13 @@
 //! - [`client`]: one connection, kept open
 //! - [`load`]: many requests at once
 //! - [`flows`]: create to Succeeded, deploy to Healthy
+//! - [`scale`]: the same requests over stores of different sizes
 //! - [`table`]: what is printed
 
 mod client;
 mod flows;
 mod load;
+mod scale;
 mod server;
 mod table;
 
@@ -19,6 +21,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
+pub(crate) use self::scale::{ScaleArgs, measure as scale};
 use self::{client::Target, server::Server, table::Table};
 use crate::{Report, workspace::ChoreError};
 
@@ -43,13 +46,13 @@ pub(crate) struct ControlArgs {
 pub(crate) type BenchResult<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Measures, and prints as it goes.
-pub(crate) fn run(args: &ControlArgs) -> Result<Report, ChoreError> {
+pub(crate) fn run(measuring: impl Future<Output = BenchResult<()>>) -> Result<Report, ChoreError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| ChoreError::Bench(error.to_string()))?;
     runtime
-        .block_on(measure(args))
+        .block_on(measuring)
         .map_err(|error| ChoreError::Bench(error.to_string()))?;
     Ok(Report {
         title: "bench",
@@ -58,7 +61,7 @@ pub(crate) fn run(args: &ControlArgs) -> Result<Report, ChoreError> {
     })
 }
 
-async fn measure(args: &ControlArgs) -> BenchResult<()> {
+pub(crate) async fn measure(args: &ControlArgs) -> BenchResult<()> {
     let mut server = Server::start(&args.binary).await?;
     let target = Target::open(&server).await?;
     let mut table = Table::default();
