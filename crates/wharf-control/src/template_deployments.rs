@@ -86,7 +86,7 @@ async fn make(
             request,
             place,
         } => {
-            let put = put_in_txn(txn, group, &name, request, now).await;
+            let put = put_in_txn(txn, group, &name, *request, now).await;
             let (workspace, is_new) = put.map_err(|error| match error {
                 Error::Invalid(findings) => Error::Invalid(placed(&place, findings)),
                 other => other,

@@ -21,7 +21,7 @@ pub enum TemplateResource {
         /// Its name as written; not yet checked.
         name: String,
         /// What it is to be.
-        request: WorkspaceRequest,
+        request: Box<WorkspaceRequest>,
         /// Where it stands in the template, for findings.
         place: String,
     },

@@ -50,7 +50,7 @@ impl Session {
 
     /// All roles of everybody.
     pub async fn role_assignment_list(&mut self) -> Result<Vec<Assignment>> {
-        let rows = sqlx::query("SELECT * FROM role_assignments ORDER BY principal, scope, role")
+        let rows = sqlx::query("SELECT * FROM role_assignments ORDER BY scope, role, principal")
             .fetch_all(self.db())
             .await?;
         rows.iter().map(assignment).collect()

@@ -25,8 +25,8 @@ pub(super) async fn list(call: Call, caller: Caller) -> Answered {
         .app()
         .environment_list(&caller, &call.workspace(), &page)
         .await?;
-    let documents = listed.items.iter().map(environments::document).collect();
-    answer::ok(&environments::page(documents, listed.next))
+    let documents: Vec<_> = listed.items.iter().map(environments::document).collect();
+    answer::ok(&environments::page(&documents, listed.next.as_deref()))
 }
 
 async fn found(call: &Call, caller: &Caller, version: EnvironmentVersion<'_>) -> Answered {

@@ -173,10 +173,11 @@ pub(super) async fn logs(call: Call, caller: Caller) -> Answered {
 
 /// Moves a service to another compute. One that is there already needs no move.
 pub(super) async fn migrate(mut call: Call, caller: Caller) -> Answered {
+    let path = call.workspace();
+    let workspace = call.app().workspace_get(&caller, &path).await?;
     let body: Value = call.json().await?;
     let migration = services::read_migration(&body).map_err(Error::Invalid)?;
-    let (app, path) = (call.app(), call.workspace());
-    let workspace = app.workspace_get(&caller, &path).await?;
+    let app = call.app();
     let target = migration.compute.name();
     if workspace.resource_id().child("computes", target) != migration.compute {
         let message = format!(

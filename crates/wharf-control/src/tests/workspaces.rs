@@ -38,7 +38,7 @@ async fn a_template_is_made_whole_or_not_at_all() {
     let test = TestApp::new().await;
     let workspace = |name: &str| TemplateResource::Workspace {
         name: name.to_owned(),
-        request: WorkspaceRequest::default(),
+        request: Box::default(),
         place: "resources[0]".to_owned(),
     };
     let request = TemplateRequest {

@@ -57,6 +57,7 @@ fn every_broken_rule_is_named_at_once() {
     let asked = EndpointRequest {
         name: "Iris".into(),
         compute_name: None,
+        is_key_auth_enabled: Some(true),
         is_token_auth_enabled: Some(true),
         replicas: Some(0),
         autoscale: AutoscaleRequest {

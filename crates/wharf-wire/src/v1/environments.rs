@@ -196,7 +196,7 @@ pub fn document(environment: &RegisteredEnvironment) -> Value {
 }
 
 /// A page of environments. A token at the end, even a null one, means no more.
-pub fn page(documents: Vec<Value>, next: Option<String>) -> Value {
+pub fn page(documents: &[Value], next: Option<&str>) -> Value {
     json!({"value": documents, "continuationToken": next})
 }
 

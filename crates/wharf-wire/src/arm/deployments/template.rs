@@ -333,7 +333,7 @@ impl Resources<'_> {
         match workspaces::parse(Value::Object(wanted)) {
             Ok(request) => self.found.push(TemplateResource::Workspace {
                 name,
-                request,
+                request: Box::new(request),
                 place: place.to_owned(),
             }),
             Err(found) => findings.extend(
