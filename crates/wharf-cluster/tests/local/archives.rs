@@ -250,7 +250,6 @@ async fn hostile_archives_are_told_before_and_leave_nothing() {
         &[("a.tar.gz", scene.put(b"no archive"))],
     )];
     template.code = vec![code("src.tar.gz", scene.put(&hostile), true)];
-    template.resources.gpu = 1;
     let mut workload = renewed(workload);
     let findings = backend
         .preflight(&workload.template)
@@ -263,13 +262,12 @@ async fn hostile_archives_are_told_before_and_leave_nothing() {
     assert_eq!(
         fields,
         [
-            "containerResourceRequirements.gpu",
             "environmentImageRequest.modelIds",
             "environmentImageRequest.assets"
         ]
     );
     assert!(
-        findings[2].message.contains("`../../escaped`"),
+        findings[1].message.contains("`../../escaped`"),
         "{}",
         findings[2].message
     );
