@@ -269,7 +269,7 @@ async fn hostile_archives_are_told_before_and_leave_nothing() {
     assert!(
         findings[1].message.contains("`../../escaped`"),
         "{}",
-        findings[2].message
+        findings[1].message
     );
     workload.template.models.clear();
     match backend.ensure(&workload).await {
