@@ -75,6 +75,9 @@ class Client(threading.Thread):
         try:
             while not self.crowd.over.is_set():
                 deed = self.dice.choices(list(deeds), deeds.values())[0]
+                # The server ends connections that idle, and some do between uploads or
+                # scorings: a request that meets that end has no answer to judge.
+                self.raw.session().close()
                 deed()
         except Exception as error:  # noqa: BLE001 - told with the seed, whatever it is
             self.crowd.fault(f"client {self.number}: {type(error).__name__}: {error}")
