@@ -68,9 +68,9 @@ crowd: wharf-debug $(READY) ## Ten clients at random on the same names, for WHAR
 	$(SAY) "Ten clients for $${WHARF_CROWD:-300} s"
 	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_CROWD=$${WHARF_CROWD:-300} $(VENV)/bin/python -m pytest e2e/crash/test_crowd.py -s
 
-disk: wharf-debug $(READY) ## Full disks, disks that return errors, flipped bits
+disk: wharf-debug $(READY) ## Full disks, disks that return errors, read-only ones, too few descriptors, flipped bits
 	$(SAY) "Disks that are full or return errors"
-	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_DISK_PUTS=1000 WHARF_DISK_ERRORS=200 $(VENV)/bin/python -m pytest e2e/crash -k disk -s
+	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_DISK_PUTS=1000 WHARF_DISK_ERRORS=200 $(VENV)/bin/python -m pytest -s $(addprefix e2e/crash/test_,disk_full.py disk_errors.py read_only.py descriptors.py)
 	$(SAY) "A thousand flipped bits"
 	@WHARF_BIT_FLIPS=1000 $(NEXTEST) run --locked --package wharf-store --no-capture damage
 

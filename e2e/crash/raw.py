@@ -3,6 +3,7 @@
 import threading
 
 import requests
+from wharf_process import until
 
 COMPUTES = "api-version=2020-02-02"
 SCRIPT = "def init():\n    pass\n\ndef run(data):\n    return 1\n"
@@ -225,6 +226,19 @@ class Raw:
 
     def services(self):
         return self.pages(f"{self.management}/services?expand=true")
+
+
+def steady_service(raw):
+    """A compute `base` with a service `steady` that answers 1."""
+    files = {}
+    for name, text in (("driver.py", "pass\n"), ("score.py", SCRIPT)):
+        answer, files[name] = raw.upload(name, text.encode())
+        assert answer.status_code == 201, answer.text
+    for answer in (raw.put_compute("base"), raw.create_service("steady", "base", files)):
+        assert answer.ok, answer.text
+        where = operation_of(answer)
+        end = until(lambda: end_in(raw.call("GET", where)), f"{where} ends", 90)
+        assert end == "Succeeded", (where, end)
 
 
 def scorer(raw, name):

@@ -11,7 +11,7 @@ import os
 import time
 
 import pytest
-from raw import SCRIPT, Raw, end_in, operation_of, scorer
+from raw import Raw, scorer, steady_service
 from small_disk import SmallDisk, not_possible
 from wharf_process import until
 
@@ -28,17 +28,7 @@ def test_a_full_disk_loses_nothing_and_is_recovered_from(capfd):
     try:
         server.start()
         raw = Raw(server)
-        files = {}
-        for name, text in (("driver.py", "pass\n"), ("score.py", SCRIPT)):
-            answer, files[name] = raw.upload(name, text.encode())
-            assert answer.status_code == 201, answer.text
-        for answer in (
-            raw.put_compute("base"),
-            raw.create_service("steady", "base", files),
-        ):
-            where = operation_of(answer)
-            end = until(lambda: end_in(raw.call("GET", where)), "it ends", 60)
-            assert end == "Succeeded", end
+        steady_service(raw)
         score = scorer(raw, "steady")
         assert score() == 200
         # A second later it is full, in the middle of the writes.
@@ -49,7 +39,8 @@ def test_a_full_disk_loses_nothing_and_is_recovered_from(capfd):
         took = time.monotonic() - began
         server.fill(leave=0)
         refused_last = put(raw, PUTS)
-        uploaded = raw.announce("big.bin")[0].status_code
+        # A row may still find room in the database's log; a megabyte does not.
+        uploaded = raw.upload("big.bin", bytes(1 << 20))[0].status_code
         reads = [raw.call("GET", raw.compute_path("base")).status_code for _ in range(50)]
         scores = [score() for _ in range(50)]
         there = {it["name"] for it in raw.computes()} - {"base"}
@@ -75,7 +66,7 @@ def test_a_full_disk_loses_nothing_and_is_recovered_from(capfd):
             f"  an upload when full: {uploaded}; writes again {recovery:.2f} s after there was "
             f"room; rules broken in the store: {len(broken)}"
         )
-    assert set(counted) <= {201, 503, 507} and counted[201] and refused_last in (503, 507)
+    assert set(counted) <= {201, 503, 507} and counted[201] and counted[503] + counted[507]
     assert uploaded in (503, 507)
     assert not accepted - kept and not there - accepted
     assert set(reads) == {200} and set(scores) == {200}

@@ -14,10 +14,13 @@ use wharf_core::{Error, Result, model::ArtifactPath};
 
 use crate::App;
 
-/// How long a grant is good. Clients ask for the address right before they use it,
-/// and it is looked at when a request begins: an hour is enough, and what leaks into
-/// a log opens nothing the next day.
-const LIFETIME: Duration = Duration::from_secs(3600);
+/// What a grant says of its end. Clients ask for the address right before they use it,
+/// and it is looked at when a request begins: with [`TOLERANCE`] an hour is enough,
+/// and what leaks into a log opens nothing the next day.
+const LIFETIME: Duration = Duration::from_secs(55 * 60);
+/// How much later than its end a grant is taken, in seconds: a clock may be set
+/// between two requests. Tokens have the same.
+const TOLERANCE: i64 = 300;
 /// The storage version that the SDK's uploader speaks.
 const STORAGE_VERSION: &str = "2021-08-06";
 
@@ -155,7 +158,7 @@ impl Signer {
             expires,
         };
         hmac::verify(&self.0, grant.to_string().as_bytes(), &tag).map_err(|_| other())?;
-        if now >= grant.expires {
+        if now.as_second() >= grant.expires.as_second().saturating_add(TOLERANCE) {
             return Err(forbidden(
                 "the signature has expired; ask for the address again",
             ));
@@ -171,7 +174,7 @@ fn forbidden(why: &str) -> Error {
 }
 
 impl App {
-    /// A grant for an artifact of a workspace, good for an hour from now.
+    /// A grant for an artifact of a workspace, good for 55 minutes from now, and five more.
     pub fn sas_grant(
         &self,
         workspace: Uuid,
@@ -244,9 +247,9 @@ mod tests {
         let signer = Signer::new(&[1; 32]);
         for permission in [Permission::Read, Permission::Write] {
             let query = pairs(&signer.sign(&grant(permission)));
-            let read = signer.verify(CONTAINER, BLOB, &query, at(1_999));
+            let read = signer.verify(CONTAINER, BLOB, &query, at(2_299));
             assert_eq!(read.expect("good"), grant(permission));
-            assert!(signer.verify(CONTAINER, BLOB, &query, at(2_000)).is_err());
+            assert!(signer.verify(CONTAINER, BLOB, &query, at(2_300)).is_err());
             assert!(
                 Signer::new(&[2; 32])
                     .verify(CONTAINER, BLOB, &query, at(1))

@@ -1,6 +1,6 @@
 //! What can go wrong with the store.
 
-use std::path::PathBuf;
+use std::{io::ErrorKind, path::PathBuf};
 
 use wharf_core::{Error, quota::OverQuota};
 
@@ -17,6 +17,10 @@ pub enum StoreError {
     /// The disk is full.
     #[error("the disk is full: {0}")]
     Full(String),
+    /// The disk took no write, or no more files can be opened. Nothing of it was done,
+    /// and it may pass.
+    #[error("the disk cannot be used now: {0}")]
+    Away(String),
     /// Another program holds the database for longer than is waited.
     #[error("the database is held by another program: {0}")]
     Busy(String),
@@ -48,17 +52,30 @@ pub enum StoreError {
 impl StoreError {
     /// An I/O error with what was tried, for example `writing /a/b`.
     pub(crate) fn io(what: impl std::fmt::Display, error: &std::io::Error) -> Self {
+        // errno(3): the machine's fault, for as long as it lasts, and not ours.
+        const EIO: i32 = 5;
+        const ENFILE: i32 = 23;
+        const EMFILE: i32 = 24;
         let text = format!("{what}: {error}");
-        if error.kind() == std::io::ErrorKind::StorageFull {
-            Self::Full(text)
-        } else {
-            Self::Io(text)
+        match (error.kind(), error.raw_os_error()) {
+            (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, _) => Self::Full(text),
+            (ErrorKind::ReadOnlyFilesystem, _) | (_, Some(EIO | ENFILE | EMFILE)) => {
+                Self::Away(text)
+            }
+            _ => Self::Io(text),
         }
     }
 
     /// Whether a commit that failed so leaves doubt about what is on the disk.
     pub(crate) fn is_fatal_for_commits(&self) -> bool {
-        !matches!(self, Self::Constraint(_) | Self::Full(_) | Self::Busy(_))
+        !matches!(self, Self::Constraint(_)) && !self.passes()
+    }
+
+    /// Whether nothing was done and trying again may help. A write of SQLite's log that
+    /// failed is such: the log's index still ends at the last commit, so that the next
+    /// one takes the same place. A sync that failed is not.
+    pub(crate) fn passes(&self) -> bool {
+        matches!(self, Self::Full(_) | Self::Away(_) | Self::Busy(_))
     }
 }
 
@@ -73,6 +90,15 @@ impl From<sqlx::Error> for StoreError {
             // SQLITE_FULL, sqlite.org/rescode.html
             sqlx::Error::Database(database) if database.code().as_deref() == Some("13") => {
                 Self::Full(database.message().to_owned())
+            }
+            // SQLITE_READONLY, SQLITE_CANTOPEN and SQLITE_IOERR_WRITE.
+            sqlx::Error::Database(database)
+                if database
+                    .code()
+                    .and_then(|code| code.parse::<u32>().ok())
+                    .is_some_and(|code| matches!(code, 8 | 778) || code & 0xff == 14) =>
+            {
+                Self::Away(database.message().to_owned())
             }
             // SQLITE_BUSY with its extended codes, whose low byte is the same.
             sqlx::Error::Database(database)
@@ -95,6 +121,7 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Quota(over) => Self::QuotaExceeded(over),
             StoreError::Full(_)
+            | StoreError::Away(_)
             | StoreError::Closed(_)
             | StoreError::Busy(_)
             | StoreError::RolledBack(_) => Self::Unavailable {

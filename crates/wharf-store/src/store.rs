@@ -83,7 +83,8 @@ impl Store {
             .map_err(|error| StoreError::Database(format!("migration: {error}")))?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
-            .min_connections(1)
+            // All at once: later there may be no descriptor for one.
+            .min_connections(READERS)
             .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
@@ -223,7 +224,8 @@ pub(crate) async fn whole(
         why,
     };
     let verdict = verdict.map_err(|error| match StoreError::from(error) {
-        passes @ (StoreError::Busy(_) | StoreError::Full(_) | StoreError::Closed(_)) => passes,
+        closed @ StoreError::Closed(_) => closed,
+        passes if passes.passes() => passes,
         other => damaged(other.to_string()),
     })?;
     let verdict: String = verdict.try_get(0)?;

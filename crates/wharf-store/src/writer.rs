@@ -116,8 +116,8 @@ impl Writer {
     async fn group(&mut self, mut jobs: impl Iterator<Item = Job>) -> GoesOn {
         if let Err(error) = self.statement("BEGIN IMMEDIATE").await {
             tracing::error!(%error, "no transaction could be begun");
-            // Another program holds the lock, or the disk is full: that passes.
-            let passes = matches!(error, StoreError::Busy(_) | StoreError::Full(_));
+            // Another program holds the lock, or the disk is full.
+            let passes = error.passes();
             let error = match passes {
                 true => error,
                 false => StoreError::Closed(format!("no transaction can be begun: {error}")),

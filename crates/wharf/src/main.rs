@@ -1,7 +1,7 @@
 //! The `wharf` binary: reads what it is told, builds the parts, joins them.
 //!
 //! - [`server`]: the whole system on one machine
-//!   - what it is told: [`config`], [`guard`]; its state: [`data_dir`], [`durable`], [`keys`],
+//!   - what it is told: [`config`], [`guard`], [`descriptors`]; its state: [`data_dir`], [`durable`], [`keys`],
 //!     [`certificates`], [`ports`]
 //!   - its edges: [`tls`], [`blob_host`], [`sign_in_files`], [`ready`],
 //!     [`local_cluster`], [`passed_on`], [`signals`], [`telemetry`]
@@ -15,6 +15,7 @@ mod certificates;
 mod check;
 mod config;
 mod data_dir;
+mod descriptors;
 mod durable;
 mod error;
 #[cfg(debug_assertions)]

@@ -25,6 +25,7 @@ use crate::{
     certificates::{self, Authority},
     config::{ServerArgs, url},
     data_dir::LockedDataDir,
+    descriptors,
     error::StartError,
     keys::Keys,
     leaf_names,
@@ -97,6 +98,8 @@ impl Server {
     async fn start(args: &ServerArgs) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let host = args.public_host()?;
+        let (mut api_limits, mut router_limits) = (args.api_limits(), args.router_limits());
+        descriptors::raised().apply(&mut api_limits, &mut router_limits);
         let scoring = args.scoring_listen()?;
         let catalogue = catalogue::read(args)?;
         let home = args.home.data_dir();
@@ -167,7 +170,7 @@ impl Server {
         let router = RouterSettings {
             listener: listeners.scoring,
             tls: Arc::clone(&tls),
-            limits: args.router_limits(),
+            limits: router_limits,
             clock,
         };
         let scaler = Arc::new(LocalScaler(Arc::clone(&backend)));
@@ -181,7 +184,7 @@ impl Server {
         let api = Api::new(ApiSettings {
             app,
             public_url: public_url.clone(),
-            limits: args.api_limits(),
+            limits: api_limits,
             throttling: args.guard.throttling(),
         });
         parts.spawn(api.serve(listeners.control, tls, stopping));

@@ -64,7 +64,11 @@ mod plan {
     pub(crate) struct Plan {
         state: Mutex<State>,
         stopped: watch::Sender<bool>,
+        /// Told of each pass.
+        hook: Mutex<Option<Hook>>,
     }
+
+    type Hook = Box<dyn Fn() + Send>;
 
     #[derive(Default)]
     struct State {
@@ -79,6 +83,7 @@ mod plan {
             Self {
                 state: Mutex::default(),
                 stopped: watch::Sender::new(false),
+                hook: Mutex::default(),
             }
         }
     }
@@ -90,6 +95,9 @@ mod plan {
 
         /// Once stopped, an App stays so: nothing that it does passes any point.
         pub(super) fn pass(&self, point: FaultPoint) -> Result<(), StepError> {
+            if let Some(hook) = &*self.hook.lock().unwrap_or_else(PoisonError::into_inner) {
+                hook();
+            }
             let mut state = self.state();
             let is_here = state.stop_after == Some(state.passed) || state.stop_at == Some(point);
             if *self.stopped.borrow() || is_here {
@@ -112,6 +120,16 @@ mod plan {
         /// Stops at the first pass of `point`.
         pub(crate) fn stop_at(&self, point: FaultPoint) {
             self.plan.state().stop_at = Some(point);
+        }
+
+        /// Calls `hook` at each pass.
+        pub(crate) fn at_each(&self, hook: impl Fn() + Send + 'static) {
+            let mut place = self
+                .plan
+                .hook
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *place = Some(Box::new(hook));
         }
 
         /// The point of the stop.

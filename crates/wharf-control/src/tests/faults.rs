@@ -1,7 +1,14 @@
 //! Killed at any point, told anything twice, failed once anywhere: the end is the
 //! same as that of an undisturbed run.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{StreamExt as _, stream};
 use wharf_core::operation::OperationState;
@@ -159,4 +166,31 @@ async fn each_call_failing_once_changes_nothing() {
 #[tokio::test]
 async fn each_call_for_versions_failing_once_changes_nothing() {
     each_call_failing(VERSIONS).await;
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_at_each_point_changes_nothing() {
+    const HOUR: u64 = 3_600;
+    const DAY: u64 = 24 * HOUR;
+    let expected = undisturbed(SERVICE).await;
+    for (name, seconds, is_back) in [
+        ("a day back", DAY, true),
+        ("an hour ahead", HOUR, false),
+        ("ten years ahead", 3_650 * DAY, false),
+    ] {
+        let test = TestApp::new().await;
+        let clock = Arc::clone(&test.clock);
+        let passes = AtomicUsize::new(0);
+        test.app.inner.faults.at_each(move || {
+            let by = Duration::from_secs(seconds);
+            // There, and right again at the next point.
+            let is_odd = passes.fetch_add(1, Ordering::SeqCst) % 2 == 1;
+            match is_odd == is_back {
+                true => clock.advance(by),
+                false => clock.turn_back(by),
+            }
+        });
+        let remembered = Told::new(SERVICE, test).tell(None).await;
+        assert_eq!(remembered, expected, "{name}");
+    }
 }

@@ -370,6 +370,15 @@ fn numbered(text: String) -> String {
         }
     }
     let mut text = text;
+    // When something was made is a matter of the clock alone.
+    let moments: std::collections::BTreeSet<String> = text
+        .split(|c: char| c.is_whitespace() || ",(){}".contains(c))
+        .filter(|word| word.parse::<jiff::Timestamp>().is_ok())
+        .map(str::to_owned)
+        .collect();
+    for moment in moments {
+        text = text.replace(&moment, "#then");
+    }
     for (number, id) in ids.iter().enumerate() {
         text = text.replace(id, &format!("#{number}"));
         text = text.replace(&id.replace('-', ""), &format!("#{number}"));
