@@ -16,7 +16,7 @@ READY := $(VENV)/.ready-$(shell cat examples/requirements.txt examples/constrain
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest || echo .cache/tools/bin/cargo-nextest nextest)
 SAY := @printf '\n==> %s\n'
 
-.PHONY: help demo build run check test test-rust test-e2e crash crash-full crowd disk hostile needs nextest wharf-debug
+.PHONY: help demo build run check test test-rust test-e2e crash crash-full crowd disk hostile fuzz needs nextest wharf-debug
 
 help: ## List these words
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1@\2/' | column -t -s@
@@ -77,6 +77,10 @@ disk: wharf-debug $(READY) ## Full disks, disks that return errors, read-only on
 hostile: wharf-debug $(READY) ## 24,000 hostile requests (WHARF_HOSTILE) to all routes, then the how-to's steps
 	$(SAY) "Hostile forms of valid requests"
 	@WHARF_BINARY="$(TARGET)/debug/wharf" WHARF_HOSTILE=$${WHARF_HOSTILE:-24000} $(VENV)/bin/python -m pytest e2e/hostile -s
+
+fuzz: needs nextest ## Spoiled bytes to every parser, WHARF_FUZZ_SECONDS (60) each
+	$(SAY) "Spoiled bytes to every parser"
+	@WHARF_FUZZ_SECONDS=$${WHARF_FUZZ_SECONDS:-60} $(NEXTEST) run --locked --package wharf-api --package wharf-cluster --no-capture fuzz
 
 wharf-debug: needs
 	$(SAY) "Building the debug binary"

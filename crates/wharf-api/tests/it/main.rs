@@ -5,7 +5,7 @@
 //! - [`contract`]: what clients need of every answer
 //! - [`audit`]: who did what; [`throttle`]: how often
 //! - surfaces: [`sign_in`], [`arm`], [`v1`], [`blob`]
-//! - what is refused: [`bad_input`]; real connections with TLS: [`listen`],
+//! - what is refused: [`bad_input`], [`fuzz`]; real connections with TLS: [`listen`],
 //!   [`refused_body`]
 
 mod arm;
@@ -18,6 +18,7 @@ mod connections;
 mod contract;
 mod coverage;
 mod forged;
+mod fuzz;
 mod listen;
 mod refused_body;
 mod sign_in;
