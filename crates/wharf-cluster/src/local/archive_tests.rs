@@ -8,6 +8,9 @@ use tar::{EntryType, Header};
 
 use super::*;
 
+#[path = "archive_corpus_tests.rs"]
+mod corpus;
+
 /// One member, as raw as it gets.
 fn member(name: &[u8], kind: u8, content: &[u8]) -> Vec<u8> {
     let mut header = Header::new_ustar();
