@@ -72,6 +72,7 @@ pub(crate) struct Trail {
 }
 
 /// How a request ended.
+#[derive(Clone, Copy)]
 pub(crate) struct Outcome {
     pub(crate) status: StatusCode,
     pub(crate) code: Option<&'static str>,

@@ -247,10 +247,10 @@ pub fn read_filter(text: &str, subscription: &str) -> Result<AuditFilter, Findin
             verb.to_ascii_lowercase().as_str(),
         ) {
             ("eventtimestamp", "ge") => {
-                filter.from = Some(time(value).ok_or_else(|| unknown(clause))?)
+                filter.from = Some(time(value).ok_or_else(|| unknown(clause))?);
             }
             ("eventtimestamp", "le") => {
-                filter.to = Some(time(value).ok_or_else(|| unknown(clause))?)
+                filter.to = Some(time(value).ok_or_else(|| unknown(clause))?);
             }
             ("resourcegroupname", "eq") => {
                 let group = format!("/subscriptions/{subscription}/resourceGroups/{value}");

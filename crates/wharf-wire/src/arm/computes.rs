@@ -95,7 +95,7 @@ pub enum InnerProperties {
     /// Told by its namespace.
     Kubernetes(KubernetesProperties),
     /// All others.
-    Aks(AksProperties),
+    Aks(Box<AksProperties>),
 }
 
 /// What an AKS cluster has. SDK v1's update removes `sslConfiguration`,
@@ -206,7 +206,7 @@ impl Compute {
             Some(settings) => {
                 InnerProperties::Kubernetes(KubernetesProperties::new(settings, inner))
             }
-            None => InnerProperties::Aks(AksProperties {
+            None => InnerProperties::Aks(Box::new(AksProperties {
                 agent_count: Some(spec.agent_count),
                 agent_vm_size: Some(spec.vm_size.clone()),
                 cluster_purpose: Some(spec.purpose.as_str().to_owned()),
@@ -217,7 +217,7 @@ impl Compute {
                 load_balancer_subnet: spec.load_balancer.subnet().map(ToOwned::to_owned),
                 aks_networking_configuration: spec.network.as_ref().map(AksNetwork::from),
                 extra: inner,
-            }),
+            })),
         };
         Self {
             kind: id.resource_type(),

@@ -338,7 +338,7 @@ mod tests {
         }
     }
 
-    fn map(value: Value) -> Map<String, Value> {
+    fn map(value: &Value) -> Map<String, Value> {
         value.as_object().cloned().expect("an object")
     }
 
@@ -347,7 +347,7 @@ mod tests {
         let parameters = json!({"name": "ws", "list": ["a", {"b": "c"}], "on": true});
         let variables =
             json!({"full": "[concat(parameters('name'), '-1')]", "loop": "[variables('loop')]"});
-        Scope::new(map(parameters), map(variables), &group).evaluate(&json!(text))
+        Scope::new(map(&parameters), map(&variables), &group).evaluate(&json!(text))
     }
 
     #[test]

@@ -129,7 +129,7 @@ pub(super) fn read(
 mod tests {
     use super::*;
 
-    fn map(value: Value) -> Map<String, Value> {
+    fn map(value: &Value) -> Map<String, Value> {
         value.as_object().cloned().expect("an object")
     }
 
@@ -141,7 +141,7 @@ mod tests {
         });
         let given = json!({"NAME": {"value": "ws"}, "password": {"value": "hush"}});
         let mut findings = Vec::new();
-        let read = read(&map(declared), &map(given), &mut findings);
+        let read = read(&map(&declared), &map(&given), &mut findings);
         assert_eq!(findings, []);
         assert_eq!(
             Value::Object(read.values),
@@ -167,7 +167,7 @@ mod tests {
             "e": {"reference": {"secretName": "s"}},
         });
         let mut findings = Vec::new();
-        read(&map(declared), &map(given), &mut findings);
+        read(&map(&declared), &map(&given), &mut findings);
         let fields: Vec<_> = findings.iter().map(|it| it.field.as_str()).collect();
         assert_eq!(
             fields,

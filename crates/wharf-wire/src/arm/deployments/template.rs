@@ -373,7 +373,7 @@ mod tests {
         }
     }
 
-    fn body(template: Value) -> Value {
+    fn body(template: &Value) -> Value {
         json!({"properties": {"mode": "incremental", "parameters": {}, "template": template}})
     }
 
@@ -407,7 +407,7 @@ mod tests {
                  "properties": {"friendlyName": "ws1", "keyVault": "/v1"}},
             ],
         });
-        let request = parse(&body(template), &group()).expect("well formed");
+        let request = parse(&body(&template), &group()).expect("well formed");
         assert_eq!(
             names(&request),
             [
@@ -468,7 +468,7 @@ mod tests {
                 {"type": "Microsoft.Compute/virtualMachines", "name": "vm"}]}}},
             {"type": WORKSPACE, "name": "ok", "copy": {"count": 3}},
         ]});
-        let findings = parse(&body(template), &group()).expect_err("wrong");
+        let findings = parse(&body(&template), &group()).expect_err("wrong");
         let fields: Vec<_> = findings.iter().map(|it| it.field.as_str()).collect();
         assert_eq!(
             fields,
@@ -495,18 +495,18 @@ mod tests {
     fn a_template_has_limits() {
         let one = json!({"type": "Microsoft.KeyVault/vaults", "name": "v"});
         let many = |count: usize| vec![one.clone(); count];
-        assert!(parse(&body(json!({"resources": many(800)})), &group()).is_ok());
+        assert!(parse(&body(&json!({"resources": many(800)})), &group()).is_ok());
         let nested = json!({"type": NESTED, "name": "n", "properties": {"template": {"resources": many(400)}}});
         let mut items = many(400);
         items.push(nested);
         for items in [many(801), items] {
-            let findings = parse(&body(json!({"resources": items})), &group()).expect_err("many");
+            let findings = parse(&body(&json!({"resources": items})), &group()).expect_err("many");
             assert!(findings[0].message.contains("at most 800"), "{findings:?}");
         }
         let outputs: Map<_, _> = (0..65)
             .map(|index| (index.to_string(), json!({"type": "int", "value": 1})))
             .collect();
-        let findings = parse(&body(json!({"outputs": outputs})), &group()).expect_err("many");
+        let findings = parse(&body(&json!({"outputs": outputs})), &group()).expect_err("many");
         assert!(findings[0].message.contains("at most 64"), "{findings:?}");
     }
 }
