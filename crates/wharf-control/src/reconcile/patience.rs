@@ -38,10 +38,13 @@ impl Patience {
         now.duration_since(begun.1)
     }
 
-    /// Whether a step of `key` has failed and none has gone well since.
+    /// Whether a step of `key` at this generation has failed and none has gone well
+    /// since.
     #[cfg(test)]
-    pub(crate) fn is_waiting(&self, key: Uuid) -> bool {
-        self.waits().contains_key(&(key, Wait::Away))
+    pub(crate) fn is_waiting(&self, key: Uuid, generation: Generation) -> bool {
+        let waits = self.waits();
+        let begun = waits.get(&(key, Wait::Away));
+        begun.is_some_and(|(at, _)| *at == generation)
     }
 
     /// Lets `time` go by for every wait that has begun.

@@ -17,7 +17,9 @@ const LONG: Duration = Duration::from_secs(31 * 60);
 
 /// Lets half an hour go by once a step has failed, and looks again.
 async fn given_up(test: &TestApp, key: uuid::Uuid, operation: OperationId) -> Failure {
-    while !test.app.inner.patience.is_waiting(key) {
+    // A step of the generation before may still be at its end, and fail as well.
+    let generation = test.operation(operation).await.generation;
+    while !test.app.inner.patience.is_waiting(key, generation) {
         tokio::task::yield_now().await;
     }
     assert!(test.operation(operation).await.state.is_open());

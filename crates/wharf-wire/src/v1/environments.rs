@@ -200,6 +200,28 @@ pub fn page(documents: &[Value], next: Option<&str>) -> Value {
     json!({"value": documents, "continuationToken": next})
 }
 
+/// A deployment's image request with its environment as the SDK reads one back: it
+/// takes sections for granted that other clients leave out.
+pub(super) fn completed(mut request: Value) -> Value {
+    let environment = request.pointer_mut("/environment");
+    if let Some(environment) = environment.and_then(Value::as_object_mut) {
+        environment.entry("version").or_insert(Value::Null);
+        for section in ["environmentVariables", "python", "docker"] {
+            let section = environment.entry(section).or_insert(Value::Null);
+            if section.is_null() {
+                *section = json!({});
+            }
+        }
+        if let Some(python) = environment["python"].as_object_mut() {
+            python.entry("condaDependencies").or_insert(Value::Null);
+            python
+                .entry("userManagedDependencies")
+                .or_insert(Value::Bool(false));
+        }
+    }
+    request
+}
+
 /// The environment as it is stored and shown: the registry's password goes, since
 /// nothing of ours reads it and nobody should be shown it.
 pub(super) fn without_secrets(mut environment: Value) -> Value {

@@ -18,7 +18,7 @@ use super::{
     request::{AKS, AKS_ENDPOINT},
     versions,
 };
-use crate::v1::{models, time};
+use crate::v1::{environments, models, time};
 
 /// A service with what belongs to it.
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +107,7 @@ pub(super) fn settings(endpoint: &Endpoint) -> Value {
         "authEnabled": spec.authentication == Authentication::Key,
         "aadAuthEnabled": spec.authentication == Authentication::Token,
         "dataCollection": data_collection(kept("dataCollection")),
-        "environmentImageRequest": kept("environmentImageRequest"),
+        "environmentImageRequest": kept("environmentImageRequest").map(environments::completed),
         "storageInitEnabled": kept("storageInitEnabled"),
         "location": kept("location"),
     });

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     patch::{self, Change, PatchOperation, Pointer},
-    v1::{fields::Fields, time},
+    v1::{environments, fields::Fields, time},
 };
 
 const VERSIONS: &str = "versions";
@@ -148,7 +148,7 @@ fn version_settings(deployment: &DeploymentSpec) -> Value {
         "kvTags": version.tags,
         "properties": version.properties,
         "dataCollection": data_collection(kept("dataCollection")),
-        "environmentImageRequest": kept("environmentImageRequest"),
+        "environmentImageRequest": kept("environmentImageRequest").map(environments::completed),
         "storageInitEnabled": kept("storageInitEnabled"),
         "location": kept("location"),
         "isDefault": version.is_default,
