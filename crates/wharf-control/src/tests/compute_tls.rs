@@ -171,7 +171,10 @@ async fn a_label_has_one_name_for_ever() {
     let again = test.put_compute("mine", with(label("contoso"))).await;
     assert_eq!(host(&again), name);
     remove(&test, "mine", Removal::Delete).await;
-    assert_eq!(names(&test), [""; 0]);
+    // The route goes just after the row does.
+    while !names(&test).is_empty() {
+        tokio::task::yield_now().await;
+    }
     test.restart().await;
     let other = test.put_compute("other", with(label("contoso"))).await;
     assert_eq!(host(&other), name);
