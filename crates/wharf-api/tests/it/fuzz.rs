@@ -137,6 +137,10 @@ impl Run {
         assert!(!is_slow, "{}: {took:?} for {shown}", self.name);
     }
 
+    #[expect(
+        clippy::print_stdout,
+        reason = "the figures that `make fuzz` is run for"
+    )]
     fn tell(&self) {
         let seconds = self.began.elapsed().as_secs_f64();
         println!(

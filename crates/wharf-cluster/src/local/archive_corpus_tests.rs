@@ -157,12 +157,12 @@ fn fuzz_archives() {
         if count % 4 != 0 {
             // A sum that fits again, or few would get past it.
             for start in (0..bytes.len()).step_by(512) {
-                if let Some(block) = bytes.get_mut(start..start + 512) {
-                    if block[257..262] == *b"ustar" {
-                        let mut header = Header::from_byte_slice(block).clone();
-                        header.set_cksum();
-                        block.copy_from_slice(header.as_bytes());
-                    }
+                if let Some(block) = bytes.get_mut(start..start + 512)
+                    && block[257..262] == *b"ustar"
+                {
+                    let mut header = Header::from_byte_slice(block).clone();
+                    header.set_cksum();
+                    block.copy_from_slice(header.as_bytes());
                 }
             }
             bytes = packed(&[bytes]);
