@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use http::{HeaderValue, Method, StatusCode, header, request::Parts};
 use jiff::Timestamp;
 use uuid::Uuid;
 use wharf_core::{
@@ -33,11 +33,12 @@ const STRANGERS: Rate = Rate {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
-/// Who came with what, taken down before the request is used up.
+/// Who came with what, taken down before the request is used up. Most requests leave no
+/// entry, so nothing is copied or rendered yet.
 pub(crate) struct Origin {
     method: Method,
     address: Option<IpAddr>,
-    agent: String,
+    agent: Option<HeaderValue>,
 }
 
 impl Origin {
@@ -46,16 +47,14 @@ impl Origin {
         Self {
             method: parts.method.clone(),
             address: peer.map(|peer| peer.0.to_canonical()),
-            agent: agent(&parts.headers),
+            agent: parts.headers.get(header::USER_AGENT).cloned(),
         }
     }
 }
 
-fn agent(headers: &HeaderMap) -> String {
-    let agent = headers.get(header::USER_AGENT);
-    let agent = agent.map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let agent = agent.unwrap_or_default();
-    agent
+fn agent(sent: Option<&HeaderValue>) -> String {
+    let sent = sent.map(|value| String::from_utf8_lossy(value.as_bytes()));
+    sent.unwrap_or_default()
         .chars()
         .filter(|c| !c.is_control())
         .take(LONGEST_AGENT)
@@ -117,7 +116,7 @@ impl Strangers {
     /// The entry of a request, if it gets one.
     pub(crate) fn entry(
         &self,
-        origin: Origin,
+        origin: &Origin,
         trail: Trail,
         outcome: Outcome,
         id: &RequestId,
@@ -141,7 +140,7 @@ impl Strangers {
             resource: asked.resource,
             method: origin.method.to_string(),
             address: origin.address,
-            agent: origin.agent,
+            agent: agent(origin.agent.as_ref()),
             status: outcome.status.as_u16(),
             code: outcome.code.map(str::to_owned),
             omitted: self.omitted.swap(0, Ordering::Relaxed),

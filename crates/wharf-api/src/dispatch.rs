@@ -118,7 +118,7 @@ impl Api {
             code,
         };
         let app = &self.settings.app;
-        if let Some(entry) = self.strangers.entry(origin, trail, outcome, id, app.now()) {
+        if let Some(entry) = self.strangers.entry(&origin, trail, outcome, id, app.now()) {
             app.audit_record(&entry).await;
         }
         let headers = response.headers_mut();
