@@ -228,17 +228,4 @@ mod tests {
         let all: usize = lengths.sum();
         assert!(all <= SHARDS * MOST_REMEMBERED, "{all}");
     }
-
-    /// Not a matter of time: prints what one count costs.
-    #[test]
-    fn one_count_is_cheap() {
-        let throttle = Throttle::new(Throttling::default());
-        let (scope, now) = (Scope::root(), Timestamp::UNIX_EPOCH);
-        let begin = std::time::Instant::now();
-        for number in 0..100_000_u128 {
-            let principal = Uuid::from_u128(number % 512);
-            let _ = throttle.count(principal, &scope, Surface::V1, &Method::GET, now);
-        }
-        println!("{:?} a call", begin.elapsed() / 100_000);
-    }
 }
