@@ -97,27 +97,40 @@ pub(super) fn merge(document: &mut Value, more: Value) {
 
 /// The members that can be changed, with the values that hold.
 pub(super) fn settings(endpoint: &Endpoint) -> Value {
-    let spec = &endpoint.spec;
-    let kept = |name: &str| spec.document.get(name).cloned();
-    let mut settings = json!({
-        "description": spec.description,
-        "kvTags": spec.tags,
-        "properties": spec.properties,
-        "appInsightsEnabled": kept("appInsightsEnabled").unwrap_or_else(|| json!(false)),
-        "authEnabled": spec.authentication == Authentication::Key,
-        "aadAuthEnabled": spec.authentication == Authentication::Token,
-        "dataCollection": data_collection(kept("dataCollection")),
-        "environmentImageRequest": kept("environmentImageRequest").map(environments::completed),
-        "storageInitEnabled": kept("storageInitEnabled"),
-        "location": kept("location"),
-    });
-    if let Some(deployment) = spec.deployments.first() {
+    let mut settings = endpoint_settings(endpoint);
+    merge(&mut settings, kept_settings(&endpoint.spec.document));
+    if let Some(deployment) = endpoint.spec.deployments.first() {
         merge(&mut settings, deployment_settings(deployment));
     }
     settings
 }
 
-pub(super) fn data_collection(kept: Option<Value>) -> Value {
+/// Those of the endpoint itself, with one deployment or with versions.
+pub(super) fn endpoint_settings(endpoint: &Endpoint) -> Value {
+    let spec = &endpoint.spec;
+    let insights = spec.document.get("appInsightsEnabled").cloned();
+    json!({
+        "description": spec.description,
+        "kvTags": spec.tags,
+        "properties": spec.properties,
+        "appInsightsEnabled": insights.unwrap_or_else(|| json!(false)),
+        "authEnabled": spec.authentication == Authentication::Key,
+        "aadAuthEnabled": spec.authentication == Authentication::Token,
+    })
+}
+
+/// Those of a deployment that are kept as the client sent them.
+pub(super) fn kept_settings(document: &Map<String, Value>) -> Value {
+    let kept = |name: &str| document.get(name).cloned();
+    json!({
+        "dataCollection": data_collection(kept("dataCollection")),
+        "environmentImageRequest": kept("environmentImageRequest").map(environments::completed),
+        "storageInitEnabled": kept("storageInitEnabled"),
+        "location": kept("location"),
+    })
+}
+
+fn data_collection(kept: Option<Value>) -> Value {
     let mut collection = json!({"storageEnabled": false, "eventHubEnabled": false});
     let kept = kept.unwrap_or_default();
     for name in ["storageEnabled", "eventHubEnabled"] {

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 use wharf_core::{
     deployment::{DeploymentSpec, DeploymentStatus},
-    endpoint::{Authentication, Endpoint},
+    endpoint::Endpoint,
     endpoint_request::{EndpointRequest, VersionRequest},
     finding::Finding,
     quote::Quoted,
@@ -14,15 +14,15 @@ use wharf_core::{
 use super::{
     ServiceView,
     document::{
-        data_collection, deployment_settings, deployment_status, error, expand_or_shorten, merge,
-        scoring_uri, state,
+        deployment_settings, deployment_status, endpoint_settings, error, expand_or_shorten,
+        kept_settings, merge, scoring_uri, state,
     },
     request::{AKS, AKS_ENDPOINT, finish, kind_is_versioned, read_settings, refuse_images},
     update::{check_path, settle_scaling, unchangeable},
 };
 use crate::{
     patch::{self, Change, PatchOperation, Pointer},
-    v1::{environments, fields::Fields, time},
+    v1::{fields::Fields, time},
 };
 
 const VERSIONS: &str = "versions";
@@ -122,18 +122,11 @@ pub(super) fn kept(fields: &Fields<'_>) -> Map<String, Value> {
 
 /// The members of the endpoint itself that can be changed, with the values that hold.
 pub(super) fn settings(endpoint: &Endpoint) -> Value {
-    let spec = &endpoint.spec;
-    let kept = |name: &str| spec.document.get(name).cloned();
-    json!({
-        "description": spec.description,
-        "kvTags": spec.tags,
-        "properties": spec.properties,
-        "appInsightsEnabled": kept("appInsightsEnabled").unwrap_or_else(|| json!(false)),
-        "authEnabled": spec.authentication == Authentication::Key,
-        "aadAuthEnabled": spec.authentication == Authentication::Token,
-        "namespace": kept("namespace"),
-        "location": kept("location"),
-    })
+    let kept = |name: &str| endpoint.spec.document.get(name).cloned();
+    let mut settings = endpoint_settings(endpoint);
+    let own = json!({"namespace": kept("namespace"), "location": kept("location")});
+    merge(&mut settings, own);
+    settings
 }
 
 /// The members of a version that can be changed, with the values that hold.
@@ -142,20 +135,19 @@ fn version_settings(deployment: &DeploymentSpec) -> Value {
     let Some(version) = &deployment.version else {
         return settings;
     };
-    let kept = |name: &str| version.document.get(name).cloned();
-    let own = json!({
+    let labels = json!({
         "description": version.description,
         "kvTags": version.tags,
         "properties": version.properties,
-        "dataCollection": data_collection(kept("dataCollection")),
-        "environmentImageRequest": kept("environmentImageRequest").map(environments::completed),
-        "storageInitEnabled": kept("storageInitEnabled"),
-        "location": kept("location"),
+    });
+    let traffic = json!({
         "isDefault": version.is_default,
         "trafficPercentile": version.share,
         "type": role(version.role),
     });
-    merge(&mut settings, own);
+    for own in [labels, kept_settings(&version.document), traffic] {
+        merge(&mut settings, own);
+    }
     settings
 }
 
