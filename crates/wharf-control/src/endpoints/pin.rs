@@ -313,16 +313,7 @@ impl App {
             findings,
         };
         let compute = pin.compute(checked.compute_name.as_str()).await?;
-        if let Some(compute) = &compute {
-            capacity::check(
-                compute.name.as_str(),
-                &compute.spec,
-                &self.inner.catalogue.sizes,
-                &checked.resources,
-                checked.scaling,
-                &mut pin.findings,
-            );
-        }
+        self.check_capacity(compute.as_ref(), &checked, &mut pin.findings);
         let moved_to = compute.as_ref().and_then(|it| moved_to(known, it));
         let template = pin.template(&checked, moved_to).await?;
         let mut findings = pin.findings;
@@ -373,6 +364,24 @@ impl App {
                 Finding::new(format!("{ENVIRONMENT}.{}", finding.field), finding.message)
             }));
         }
+    }
+
+    /// Adds why one deployment does not fit its compute, where there is one.
+    pub(super) fn check_capacity(
+        &self,
+        compute: Option<&Compute>,
+        deployment: &CheckedEndpoint,
+        findings: &mut Vec<Finding>,
+    ) {
+        let Some(compute) = compute else { return };
+        capacity::check(
+            compute.name.as_str(),
+            &compute.spec,
+            &self.inner.catalogue.sizes,
+            &deployment.resources,
+            deployment.scaling,
+            findings,
+        );
     }
 
     /// Adds what the cluster refuses of a template.

@@ -72,16 +72,7 @@ impl App {
         let mut templates = Vec::with_capacity(asked.len());
         for (asked, version) in asked.iter().zip(&checked.versions) {
             let name = version.deployment.name.as_str();
-            if let Some(compute) = &compute {
-                capacity::check(
-                    compute.name.as_str(),
-                    &compute.spec,
-                    &self.inner.catalogue.sizes,
-                    &version.deployment.resources,
-                    version.deployment.scaling,
-                    &mut pin.findings,
-                );
-            }
+            self.check_capacity(compute.as_ref(), &version.deployment, &mut pin.findings);
             let before = known_version(known, name).and_then(|it| it.version.as_ref());
             if let Some(before) = before {
                 labels::check_only_added(
