@@ -83,7 +83,9 @@ impl Replica {
     /// Runs until the replica is told to stop, and removes what it had.
     pub(super) async fn run(mut self) {
         let mut failures = 0;
-        while !*self.stop.borrow() {
+        // One that was taken over is looked after even when it is to leave at once: left
+        // alone, its process would go on without a folder.
+        while self.survivor.is_some() || !*self.stop.borrow() {
             let is_adopted = self.survivor.is_some();
             let started = match self.survivor.take() {
                 Some(process) => Ok(process),
