@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+};
 
 use crate::{
     state::{Phase, StateFile},
@@ -67,11 +70,7 @@ impl Pool {
     pub(crate) fn start(
         plan: Plan,
         state: Arc<StateFile>,
-    ) -> (
-        Self,
-        mpsc::UnboundedReceiver<String>,
-        tokio::task::JoinSet<()>,
-    ) {
+    ) -> (Self, mpsc::UnboundedReceiver<String>, Slots) {
         let workers = plan.config.workers;
         let (jobs, queue) = mpsc::channel(workers as usize);
         let (ready, is_ready) = watch::channel(0);
@@ -85,16 +84,17 @@ impl Pool {
             facts: Arc::clone(&facts),
             failed,
         });
-        let mut slots = tokio::task::JoinSet::new();
+        let (end, ended) = watch::channel(());
+        let mut tasks = JoinSet::new();
         for _ in 0..workers {
-            slots.spawn(slot(Arc::clone(&shared)));
+            tasks.spawn(slot(Arc::clone(&shared), ended.clone()));
         }
         let pool = Self {
             jobs,
             ready: is_ready,
             facts,
         };
-        (pool, failures, slots)
+        (pool, failures, Slots { tasks, end })
     }
 
     /// Whether a worker has finished `init` and lives.
@@ -125,19 +125,51 @@ impl Pool {
     }
 }
 
-async fn slot(shared: Arc<Shared>) {
+/// The tasks that keep the workers alive.
+pub(crate) struct Slots {
+    tasks: JoinSet<()>,
+    end: watch::Sender<()>,
+}
+
+impl Slots {
+    /// Kills all workers, whatever they do, and waits until they are gone.
+    pub(crate) async fn end(self) {
+        drop(self.end);
+        self.tasks.join_all().await;
+    }
+}
+
+/// How the life of a worker ended.
+enum End {
+    /// It did not finish `init`.
+    Failed(StartError),
+    /// It served, and is of no use any more.
+    Spoiled,
+    /// The pool itself ends.
+    Closed,
+}
+
+async fn slot(shared: Arc<Shared>, mut ended: watch::Receiver<()>) {
     let mut pause = FIRST_PAUSE;
     let mut failures = 0;
     loop {
         let born = Instant::now();
-        match Worker::start(&shared.plan).await {
-            Ok((worker, ready)) => {
-                failures = 0;
-                if !shared.serve(worker, ready).await {
-                    return;
-                }
+        let end = match Worker::spawn(&shared.plan) {
+            Err(error) => End::Failed(error),
+            Ok(mut worker) => {
+                let end = tokio::select! {
+                    biased;
+                    _ = ended.changed() => End::Closed,
+                    end = shared.live(&mut worker) => end,
+                };
+                worker.stop().await;
+                end
             }
-            Err(error) => {
+        };
+        match end {
+            End::Closed => return,
+            End::Spoiled => failures = 0,
+            End::Failed(error) => {
                 failures += 1;
                 if shared.failed_to_start(&error, failures) {
                     return;
@@ -147,14 +179,24 @@ async fn slot(shared: Arc<Shared>) {
         if born.elapsed() > GROWN {
             pause = FIRST_PAUSE;
         }
-        tokio::time::sleep(pause).await;
+        tokio::select! {
+            _ = ended.changed() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
 impl Shared {
-    /// Serves until the worker is gone; false when the pool itself ends.
-    async fn serve(&self, mut worker: Worker, ready: Ready) -> bool {
+    async fn live(&self, worker: &mut Worker) -> End {
+        match worker.load(&self.plan).await {
+            Ok(ready) => self.serve(worker, ready).await,
+            Err(error) => End::Failed(error),
+        }
+    }
+
+    /// Serves until the worker is of no use any more, or the pool is closed.
+    async fn serve(&self, worker: &mut Worker, ready: Ready) -> End {
         let log = &self.plan.log;
         let pid = worker.pid();
         log.info(&format!("worker {pid} is ready"));
@@ -163,7 +205,7 @@ impl Shared {
             facts.get_or_insert(ready);
         }
         self.count(|count| count + 1);
-        let goes_on = loop {
+        let end = loop {
             let next = async { self.jobs.lock().await.recv().await };
             let job = tokio::select! {
                 biased;
@@ -174,11 +216,11 @@ impl Shared {
                         }
                         error => format!("worker {pid}: {error}; another one is started"),
                     });
-                    break true;
+                    break End::Spoiled;
                 }
                 job = next => match job {
                     Some(job) => job,
-                    None => break false,
+                    None => break End::Closed,
                 },
             };
             // Whoever asked may have given up while the request waited.
@@ -206,13 +248,11 @@ impl Shared {
             }
             if let Some(error) = error {
                 log.error(&format!("worker {pid}: {error}; another one is started"));
-                worker.stop().await;
-                return true;
+                return End::Spoiled;
             }
         };
         self.count(|count| count - 1);
-        worker.stop().await;
-        goes_on
+        end
     }
 
     fn count(&self, change: impl FnOnce(usize) -> usize) {

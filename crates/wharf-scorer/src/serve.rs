@@ -127,8 +127,7 @@ pub async fn run_until(
             Ok(())
         }
     };
-    // Dropping the slots kills their workers.
-    drop(slots);
+    slots.end().await;
     let _ = std::fs::remove_dir_all(&private);
     log.info("stopped");
     result

@@ -139,23 +139,15 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts a process and waits until `init` is done. There is no time limit:
-    /// a model may be large, and whoever started the replica watches the clock.
-    pub(crate) async fn start(plan: &Plan) -> Result<(Self, Ready), StartError> {
-        let mut worker = Self::spawn(plan).map_err(|error| {
+    /// Starts a process. It has to be told what to [`load`](Self::load).
+    pub(crate) fn spawn(plan: &Plan) -> Result<Self, StartError> {
+        Self::try_spawn(plan).map_err(|error| {
             let python = plan.config.python.display();
             StartError::Process(format!("cannot start the interpreter {python}: {error}"))
-        })?;
-        match worker.handshake(plan).await {
-            Ok(ready) => Ok((worker, ready)),
-            Err(error) => {
-                worker.stop().await;
-                Err(error)
-            }
-        }
+        })
     }
 
-    fn spawn(plan: &Plan) -> io::Result<Self> {
+    fn try_spawn(plan: &Plan) -> io::Result<Self> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let mut child = Command::new(&plan.config.python)
@@ -188,7 +180,10 @@ impl Worker {
         })
     }
 
-    async fn handshake(&mut self, plan: &Plan) -> Result<Ready, StartError> {
+    /// Tells the worker its script and waits until `init` is done. There is no time
+    /// limit: a model may be large, and whoever started the replica watches the clock.
+    /// After an error the worker must be stopped.
+    pub(crate) async fn load(&mut self, plan: &Plan) -> Result<Ready, StartError> {
         let config = &plan.config;
         let prefix = environment::path_prefix(config);
         let fallback = plan.library.join("fallback");
