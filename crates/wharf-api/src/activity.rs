@@ -27,6 +27,8 @@ struct State {
     requests: usize,
     /// Answers that are not all taken yet.
     answers: usize,
+    /// Whether any request came yet.
+    had_one: bool,
     /// When a request came or was answered, or a part of an answer was taken.
     last: Instant,
 }
@@ -34,7 +36,7 @@ struct State {
 /// Why a connection may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quiet {
-    /// No request for [`Limits::head_time`].
+    /// No request for [`Limits::idle`], or none at all for [`Limits::head_time`].
     Idle,
     /// Nothing was taken of an answer for [`Limits::write_stall`].
     Stalled,
@@ -45,6 +47,7 @@ impl Activity {
         Arc::new(Self(Mutex::new(State {
             requests: 0,
             answers: 0,
+            had_one: false,
             last: Instant::now(),
         })))
     }
@@ -76,19 +79,22 @@ impl Activity {
 
     /// Ends when nothing went on for as long as `limits` say.
     pub(crate) async fn quiet(&self, limits: &Limits) -> Quiet {
+        // What goes on may change to something that has less time: looked at that often.
+        let look = limits.idle.min(limits.head_time).min(limits.write_stall);
         loop {
             let (deadline, quiet) = {
                 let state = self.lock();
                 match (state.requests, state.answers) {
+                    (0, 0) if state.had_one => (state.last + limits.idle, Some(Quiet::Idle)),
                     (0, 0) => (state.last + limits.head_time, Some(Quiet::Idle)),
                     (0, _) => (state.last + limits.write_stall, Some(Quiet::Stalled)),
-                    _ => (Instant::now() + limits.head_time, None),
+                    _ => (Instant::now() + look, None),
                 }
             };
             if let Some(quiet) = quiet.filter(|_| deadline <= Instant::now()) {
                 return quiet;
             }
-            sleep_until(deadline).await;
+            sleep_until(deadline.min(Instant::now() + look)).await;
         }
     }
 }
@@ -98,7 +104,10 @@ struct Request(Arc<Activity>);
 
 impl Request {
     fn begin(activity: Arc<Activity>) -> Self {
-        activity.change(|state| state.requests += 1);
+        activity.change(|state| {
+            state.requests += 1;
+            state.had_one = true;
+        });
         Self(activity)
     }
 }

@@ -8,7 +8,8 @@
 //!                         ROUTES, one page
 //! ```
 //!
-//! - [`listen`]: TLS and connections; [`dispatch`]: the phases of one request
+//! - [`listen`]: TLS and connections; [`head_timer`], [`activity`]: how long they stay;
+//!   [`dispatch`]: the phases of one request
 //! - [`router`]: every route on one page; [`tree`]: how paths find them
 //! - [`authorize`]: what a route does to what, and whether the caller may;
 //!   [`throttle`]: how often; [`audit`]: what is recorded of it
@@ -29,6 +30,7 @@ mod blob;
 mod body;
 mod call;
 mod dispatch;
+mod head_timer;
 mod json;
 mod listen;
 mod metadata;

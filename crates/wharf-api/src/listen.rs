@@ -23,6 +23,7 @@ use crate::{
     activity::{Activity, Quiet},
     audit::Peer,
     dispatch::Api,
+    head_timer::{Counted, HeadTimer},
     settings::Limits,
 };
 
@@ -133,9 +134,10 @@ async fn serve_http1(
     mut shutdown: watch::Receiver<bool>,
 ) {
     let limits = &api.settings.limits;
+    let stream = Counted::new(stream);
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
+        .timer(HeadTimer::new(&stream, limits))
         .header_read_timeout(limits.head_time)
         .max_headers(limits.headers)
         .max_header_size(limits.head_bytes + limits.uri_bytes)

@@ -27,8 +27,13 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Time to finish the TLS handshake.
     pub handshake: Duration,
-    /// Time to send the head of a request; also how long a connection may idle.
+    /// Time to send the head of a request; the first of a connection counts from its
+    /// start, the others from their first byte.
     pub head_time: Duration,
+    /// How long a connection may idle after a request. Longer than clients with a pool
+    /// leave between two requests of one script, or they meet the end of a connection
+    /// just when they use it again.
+    pub idle: Duration,
     /// Header fields of one request.
     pub headers: usize,
     /// Bytes of one header field, name and value.
@@ -70,6 +75,7 @@ impl Default for Limits {
             connections_per_address: 500,
             handshake: Duration::from_secs(10),
             head_time: Duration::from_secs(10),
+            idle: Duration::from_secs(120),
             headers: 100,
             header_bytes: 16 * 1024,
             head_bytes: 64 * 1024,

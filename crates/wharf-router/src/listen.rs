@@ -26,6 +26,7 @@ use crate::{
     body::Budget,
     drain::{Phase, Stop},
     error::StartError,
+    head_timer::HeadTimer,
     metrics::Counters,
     patience::Patient,
     scaler::{self, Scaler},
@@ -221,8 +222,10 @@ async fn connection(
         }
     };
     let is_http2 = tls::is_http2(&stream);
-    let io = TokioIo::new(Patient::new(stream, &shared.limits));
+    let stream = Patient::new(stream, &shared.limits);
     let limits = shared.limits.clone();
+    let head_timer = HeadTimer::new(stream.count(), &limits);
+    let io = TokioIo::new(stream);
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
         async move { Ok::<_, std::convert::Infallible>(shared.answer(request).await) }
@@ -246,7 +249,7 @@ async fn connection(
     } else {
         let mut builder = http1::Builder::new();
         builder
-            .timer(TokioTimer::new())
+            .timer(head_timer)
             .header_read_timeout(limits.head_time)
             .max_headers(limits.headers)
             .max_header_size(limits.head_bytes + limits.uri_bytes)

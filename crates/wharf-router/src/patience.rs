@@ -10,6 +10,10 @@ use std::{
     future::Future as _,
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -52,7 +56,7 @@ impl Timer {
 #[derive(Debug)]
 pub(crate) struct Patient {
     stream: TlsStream<TcpStream>,
-    read: u64,
+    read: Arc<AtomicU64>,
     first_byte: Duration,
     first_timer: Timer,
     stall: Duration,
@@ -67,7 +71,7 @@ impl Patient {
     pub(crate) fn new(stream: TlsStream<TcpStream>, limits: &Limits) -> Self {
         Self {
             stream,
-            read: 0,
+            read: Arc::default(),
             first_byte: limits.head_time,
             first_timer: Timer::default(),
             stall: limits.write_stall,
@@ -77,6 +81,11 @@ impl Patient {
             lingered: 0,
             is_shut: false,
         }
+    }
+
+    /// What counts the bytes that are read.
+    pub(crate) fn count(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.read)
     }
 
     fn watch_write<T>(
@@ -103,14 +112,16 @@ impl AsyncRead for Patient {
         let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(cx, buffer) {
             Poll::Ready(result) => {
-                this.read += (buffer.filled().len() - before) as u64;
-                if this.read >= PREFACE {
+                let more = (buffer.filled().len() - before) as u64;
+                if this.read.fetch_add(more, Relaxed) + more >= PREFACE {
                     this.first_timer.stop();
                 }
                 Poll::Ready(result)
             }
             Poll::Pending => {
-                if this.read < PREFACE && this.first_timer.is_over(this.first_byte, cx) {
+                if this.read.load(Relaxed) < PREFACE
+                    && this.first_timer.is_over(this.first_byte, cx)
+                {
                     return Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut)));
                 }
                 Poll::Pending

@@ -12,8 +12,12 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Time to finish the TLS handshake.
     pub handshake: Duration,
-    /// Time to send the head of a request; also how long a connection may idle.
+    /// Time to send the head of a request; the first of a connection counts from its
+    /// start, the others from their first byte.
     pub head_time: Duration,
+    /// How long an HTTP/1 connection may idle after a request. One of HTTP/2 stays for
+    /// as long as its client answers pings.
+    pub idle: Duration,
     /// Header fields of one request.
     pub headers: usize,
     /// Bytes of one header field, name and value.
@@ -60,6 +64,7 @@ impl Default for Limits {
             connections_per_address: 1_000,
             handshake: Duration::from_secs(10),
             head_time: Duration::from_secs(10),
+            idle: Duration::from_secs(120),
             headers: 100,
             header_bytes: 16 * 1024,
             head_bytes: 64 * 1024,

@@ -65,13 +65,16 @@ fn the_control_plane() {
             "connections from one address",
             count(limits.connections_per_address),
         ),
-        ("a connection without a request", seconds(limits.head_time)),
+        (
+            "a connection without a request; one that idles after a request",
+            format!("{}; {}", seconds(limits.head_time), seconds(limits.idle)),
+        ),
         (
             "an answer of which nothing is taken",
             seconds(limits.write_stall),
         ),
         (
-            "TLS handshake; the head of a request",
+            "TLS handshake; the head of a request, from its first byte where the connection idled",
             format!("{} each", seconds(limits.head_time)),
         ),
         ("header fields; one field; all together", heads.join("; ")),
@@ -107,11 +110,15 @@ fn the_router() {
             count(limits.connections_per_address),
         ),
         (
+            "a connection without a request; one of HTTP/1 that idles after a request",
+            format!("{}; {}", seconds(limits.head_time), seconds(limits.idle)),
+        ),
+        (
             "an answer of which nothing is taken",
             seconds(limits.write_stall),
         ),
         (
-            "TLS handshake; the head of a request",
+            "TLS handshake; the head of a request, from its first byte where the connection idled",
             format!("{} each", seconds(limits.head_time)),
         ),
         ("header fields; one field; all together", heads.join("; ")),

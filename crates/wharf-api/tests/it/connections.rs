@@ -69,7 +69,7 @@ async fn one_address_leaves_room_for_others() {
 #[tokio::test]
 async fn a_client_that_only_answers_pings_is_let_go() {
     let server = Server::start(Limits {
-        head_time: SHORT,
+        idle: SHORT,
         ..Limits::default()
     })
     .await;

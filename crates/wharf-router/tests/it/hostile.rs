@@ -278,6 +278,7 @@ async fn slow_clients_are_cut_and_others_served() {
         |limits| {
             limits.handshake = Duration::from_millis(300);
             limits.head_time = Duration::from_millis(300);
+            limits.idle = Duration::from_millis(300);
         },
     )
     .await;
