@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    io::{self, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::{
@@ -32,6 +32,9 @@ const FILE_BYTES: u64 = 8 << 20;
 /// Bytes that are read for one page at most; the page then says where to go on.
 const READ_BYTES: u64 = 64 << 20;
 const ENDING: &str = ".jsonl";
+/// What a probe writes and takes back: more than an entry has, so that a disk with room
+/// for the one has room for the other. Without an end of line, as is a line cut off.
+static PADDING: [u8; 64 << 10] = [b' '; 64 << 10];
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,7 +188,7 @@ fn files(folder: &Path) -> io::Result<Vec<(i64, PathBuf)>> {
 }
 
 fn continue_file(path: &Path) -> io::Result<(File, u64)> {
-    let mut file = fs::OpenOptions::new().read(true).write(true).open(path)?;
+    let mut file = fs::OpenOptions::new().read(true).append(true).open(path)?;
     let mut text = Vec::new();
     file.read_to_end(&mut text)?;
     let whole = text
@@ -197,7 +200,6 @@ fn continue_file(path: &Path) -> io::Result<(File, u64)> {
         file.set_len(length)?;
         file.sync_all()?;
     }
-    file.seek(SeekFrom::Start(length))?;
     Ok((file, length))
 }
 
@@ -299,9 +301,9 @@ impl Writer {
 
     fn write(&mut self, text: &[u8]) -> Result<()> {
         let written = self.try_write(text);
-        if written.is_err() {
-            // What reached the file is unknown: a new one is begun, and what was cut
-            // off is seen as such when it is read.
+        // What reached the file is unknown. If it cannot be taken back a new one is
+        // begun, and what was cut off is seen as such when it is read.
+        if written.is_err() && !self.take_back() {
             self.file = None;
         }
         written.map_err(|error| StoreError::io("writing the audit log", &error))
@@ -317,18 +319,36 @@ impl Writer {
             self.file = Some((self.begin()?, 0));
             self.forget()?;
         }
-        if let Some((file, bytes)) = &mut self.file {
-            file.write_all(text)?;
+        let Some((file, bytes)) = &mut self.file else {
+            return Ok(());
+        };
+        if text.is_empty() {
+            file.write_all(&PADDING)?;
             file.sync_data()?;
-            *bytes += added;
+            return file.set_len(*bytes);
         }
+        file.write_all(text)?;
+        file.sync_data()?;
+        *bytes += added;
         Ok(())
     }
 
+    /// Cuts the file to what was answered, and says whether that could be done.
+    fn take_back(&self) -> bool {
+        let file = self.file.as_ref();
+        file.is_some_and(|(file, bytes)| file.set_len(*bytes).is_ok())
+    }
+
     /// Files are named by the time of their beginning, and never by one that is not
-    /// later than that of the file before.
+    /// later than that of the file before. One that holds nothing is used.
     fn begin(&self) -> io::Result<File> {
-        let last = files(&self.folder)?.pop().map_or(0, |(start, _)| start);
+        let newest = files(&self.folder)?.pop();
+        if let Some((_, path)) = &newest
+            && fs::metadata(path)?.len() == 0
+        {
+            return fs::OpenOptions::new().append(true).open(path);
+        }
+        let last = newest.map_or(0, |(start, _)| start);
         let start = self.clock.now().as_microsecond().max(last + 1);
         let file = fs::OpenOptions::new()
             .append(true)
@@ -455,6 +475,57 @@ mod tests {
         assert!(!log.is_broken());
         log.append(&entry(2)).await.expect("written");
         assert_eq!(all(&log, 10).await, ["2"]);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_not_probed_away_and_leaves_one_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = open(folder.path());
+        let path = folder.path().join(format!("{:020}{ENDING}", 1));
+        // Opens, and takes no byte, as a file on a full disk does.
+        std::os::unix::fs::symlink("/dev/full", &path).expect("a link");
+        for number in 0..3 {
+            assert!(log.append(&entry(number)).await.is_err());
+            assert!(log.probe().await.is_err());
+            assert!(log.is_broken());
+        }
+        assert_eq!(files(folder.path()).expect("files").len(), 1);
+        fs::remove_file(&path).expect("removed");
+        log.probe().await.expect("good again");
+        log.append(&entry(7)).await.expect("written");
+        log.probe().await.expect("good");
+        log.append(&entry(8)).await.expect("written");
+        drop(log);
+        let log = open(folder.path());
+        assert_eq!(all(&log, 10).await, ["8", "7"]);
+        assert_eq!(files(folder.path()).expect("files").len(), 1);
+        let (_, path) = files(folder.path()).expect("files").pop().expect("a file");
+        let text = fs::read(path).expect("text");
+        assert!(!text.contains(&b' '), "a probe leaves nothing");
+    }
+
+    #[test]
+    fn what_a_failed_write_left_is_taken_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(format!("{:020}{ENDING}", 1));
+        fs::write(&path, "{}\n").expect("written");
+        let file = continue_file(&path).expect("the file");
+        let writer = Writer {
+            folder: folder.path().to_owned(),
+            settings: AuditSettings::default(),
+            clock: Arc::new(SystemClock),
+            file: Some(file),
+            is_broken: Arc::default(),
+        };
+        let mut torn = fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .expect("the file");
+        torn.write_all(b"{\"id").expect("written");
+        assert!(writer.take_back());
+        let mut writer = writer;
+        writer.write(b"{} \n").expect("written");
+        assert_eq!(fs::read(&path).expect("text"), b"{}\n{} \n");
     }
 
     #[test]

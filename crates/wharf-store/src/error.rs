@@ -21,8 +21,8 @@ pub enum StoreError {
     /// and it may pass.
     #[error("the disk cannot be used now: {0}")]
     Away(String),
-    /// Another program holds the database for longer than is waited.
-    #[error("the database is held by another program: {0}")]
+    /// Another program, or the other readers, hold the database for longer than is waited.
+    #[error("the database is held: {0}")]
     Busy(String),
     /// The database undid the transaction, because another write of it failed.
     #[error("the database rolled the transaction back: {0}")]
@@ -109,6 +109,8 @@ impl From<sqlx::Error> for StoreError {
             {
                 Self::Busy(database.message().to_owned())
             }
+            // All connections are in use, or none can be opened now.
+            sqlx::Error::PoolTimedOut => Self::Busy(error.to_string()),
             sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Closed(error.to_string()),
             _ => Self::Database(error.to_string()),
         }
@@ -130,5 +132,17 @@ impl From<StoreError> for Error {
             },
             _ => Self::Internal { inside },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_without_a_free_connection_is_a_reason_to_try_again() {
+        let error = StoreError::from(sqlx::Error::PoolTimedOut);
+        assert!(error.passes());
+        assert!(matches!(Error::from(error), Error::Unavailable { .. }));
     }
 }
