@@ -1,0 +1,70 @@
+//! Models. Half of them are versions of one name, half have names of their own. All are
+//! made of one file, each by an asset of its own.
+
+use hyper::Method;
+use serde_json::json;
+
+use super::{asker::Asker, columns::Columns};
+use crate::bench::{BenchResult, flows};
+
+async fn register(asker: &mut Asker<'_>, name: &str, file: &str) -> BenchResult<()> {
+    let asset = json!({"name": "bench", "artifacts": [{"prefix": file}]});
+    let path = asker.management("/assets");
+    let asset = asker.ask(Method::POST, &path, Some(&asset)).await?;
+    let asset = asset["id"].as_str().ok_or("an asset without id")?;
+    let model = json!({
+        "name": name, "url": format!("aml://asset/{asset}"), "unpack": false,
+        "mimeType": "application/octet-stream", "kvTags": {"stage": "gold"},
+    });
+    let path = asker.management("/models");
+    asker.ask(Method::POST, &path, Some(&model)).await.map(drop)
+}
+
+pub(super) async fn measure(asker: &mut Asker<'_>, counts: &[u32]) -> BenchResult<Columns> {
+    let mut columns = Columns::new("models", counts);
+    let file = flows::upload(asker.target, &mut asker.connection).await?;
+    let file = file.trim_start_matches("aml://artifact/").to_owned();
+    let mut made = 0;
+    for wanted in counts.iter().copied() {
+        let before = asker.server.cpu_seconds()?;
+        let from = made;
+        while made < wanted {
+            let name = match made % 2 {
+                0 => "iris".to_owned(),
+                _ => format!("name-{made:06}"),
+            };
+            register(asker, &name, &file).await?;
+            made += 1;
+        }
+        let each = 1e6 * (asker.server.cpu_seconds()? - before) / f64::from((made - from).max(1));
+        columns.add("register, with its asset", each);
+        let before = asker.server.cpu_seconds()?;
+        let (pages, seen) = asker.walk(asker.management("/models")).await?;
+        let all = 1e6 * (asker.server.cpu_seconds()? - before);
+        if seen != usize::try_from(made)? {
+            return Err(format!("a walk saw {seen} models of {made}").into());
+        }
+        columns.add("walk of all pages, a model", all / f64::from(made));
+        for (what, path) in [
+            ("GET of a model", asker.management("/models/iris:1")),
+            ("first page", pages[0].clone()),
+            ("middle page", pages[pages.len() / 2].clone()),
+            (
+                "10 of a name",
+                asker.management("/models?name=iris&count=10"),
+            ),
+            (
+                "10 with a tag",
+                asker.management("/models?tag=stage&count=10"),
+            ),
+            (
+                "10 with a tag that none has",
+                asker.management("/models?tag=none&count=10"),
+            ),
+        ] {
+            columns.add(what, asker.cost(&path).await?);
+        }
+        columns.add("memory, MiB", asker.server.memory_mib()?);
+    }
+    Ok(columns)
+}
