@@ -76,7 +76,7 @@ async fn poll(
 pub(super) async fn deploys(target: &Target, rounds: u16) -> BenchResult<Times> {
     let mut connection = target.connect().await?;
     create(target, &mut connection, COMPUTE).await?;
-    let asset = upload(target, &mut connection).await?;
+    let asset = upload(target, &mut connection, "score.py").await?;
     deploy(target, &mut connection, "bench-first", &asset).await?;
     let mut times = Vec::new();
     for round in 0..rounds {
@@ -87,19 +87,24 @@ pub(super) async fn deploys(target: &Target, rounds: u16) -> BenchResult<Times> 
     Ok(Times::new(times))
 }
 
-/// Uploads the entry script and gives the address of its artifact.
-pub(super) async fn upload(target: &Target, connection: &mut Connection) -> BenchResult<String> {
+/// Uploads an entry script under a name and gives the address of its artifact. Each
+/// name makes a file of its own.
+pub(super) async fn upload(
+    target: &Target,
+    connection: &mut Connection,
+    name: &str,
+) -> BenchResult<String> {
     let path = format!(
         "/artifact/v2.0{}/artifacts/batch/metadata/LocalUpload/bench",
         target.workspace
     );
-    let body = json!({"paths": [{"path": "score.py"}]});
+    let body = json!({"paths": [{"path": name}]});
     let answer = connection
         .send(target.request(Method::POST, &path, Some(&body))?)
         .await?
         .good()?
         .json()?;
-    let content = &answer["artifactContentInformation"]["score.py"]["contentUri"];
+    let content = &answer["artifactContentInformation"][name]["contentUri"];
     let content = content.as_str().ok_or("no address to upload to")?;
     let authority = content.trim_start_matches("https://").split('/').next();
     let authority = authority.unwrap_or_default();
@@ -107,9 +112,9 @@ pub(super) async fn upload(target: &Target, connection: &mut Connection) -> Benc
     let put = Request::put(target.path_of(content))
         .header(HOST, authority)
         .header("x-ms-blob-type", "BlockBlob")
-        .body(Full::from(SCRIPT))?;
+        .body(Full::from(format!("{SCRIPT}# {name}\n")))?;
     target.connect_to(host).await?.send(put).await?.good()?;
-    let id = answer["artifacts"]["score.py"]["artifactId"].as_str();
+    let id = answer["artifacts"][name]["artifactId"].as_str();
     Ok(format!("aml://artifact/{}", id.ok_or("no artifact")?))
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn run(measuring: impl Future<Output = BenchResult<()>>) -> Result<Re
 }
 
 pub(crate) async fn measure(args: &ControlArgs) -> BenchResult<()> {
-    let mut server = Server::start(&args.binary).await?;
+    let mut server = Server::start(&args.binary, &["--no-throttle"]).await?;
     let target = Target::open(&server).await?;
     let mut table = Table::default();
     // Allocators give back what the start took.

@@ -4,7 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -22,49 +22,35 @@ const START: Duration = Duration::from_secs(60);
 pub(super) struct Server {
     child: Child,
     pid: u32,
+    binary: PathBuf,
+    flags: &'static [&'static str],
     data: PathBuf,
     _scratch: tempfile::TempDir,
 }
 
 impl Server {
-    pub(super) async fn start(binary: &Path) -> BenchResult<Self> {
+    /// Starts one on a directory of its own.
+    pub(super) async fn start(binary: &Path, flags: &'static [&'static str]) -> BenchResult<Self> {
         let scratch = tempfile::tempdir()?;
         let data = scratch.path().join("data");
-        let mut child = Command::new(binary)
-            .args([
-                "server",
-                "--listen",
-                "127.0.0.1:0",
-                "--no-throttle",
-                "--log",
-                "warn",
-                "--data-dir",
-            ])
-            .arg(&data)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| format!("{}: {error}; `make build` makes it", binary.display()))?;
-        let pid = child.id().ok_or("the server ended at once")?;
-        let out = child.stdout.take().ok_or("no output of the server")?;
-        let mut lines = BufReader::new(out).lines();
-        let ready = async {
-            while let Some(line) = lines.next_line().await? {
-                if line.starts_with("Wharf is ready at ") {
-                    return Ok(());
-                }
-            }
-            Err("the server ended before it was ready".into())
-        };
-        let outcome: BenchResult<()> = timeout(START, ready).await?;
-        outcome?;
+        let child = spawn(binary, flags, &data).await?;
         Ok(Self {
+            pid: child.id().ok_or("the server ended at once")?,
             child,
-            pid,
+            binary: binary.to_owned(),
+            flags,
             data,
             _scratch: scratch,
         })
+    }
+
+    /// Starts it again over what it has stored; the time until it is ready.
+    pub(super) async fn restart(&mut self) -> BenchResult<Duration> {
+        self.stop().await?;
+        let began = Instant::now();
+        self.child = spawn(&self.binary, self.flags, &self.data).await?;
+        self.pid = self.child.id().ok_or("the server ended at once")?;
+        Ok(began.elapsed())
     }
 
     pub(super) fn data(&self) -> &Path {
@@ -116,6 +102,31 @@ impl Server {
         timeout(START, self.child.wait()).await??;
         Ok(())
     }
+}
+
+/// Starts the program and waits until it is ready.
+async fn spawn(binary: &Path, flags: &[&str], data: &Path) -> BenchResult<Child> {
+    let mut child = Command::new(binary)
+        .args(["server", "--listen", "127.0.0.1:0", "--log", "warn"])
+        .args(flags)
+        .arg("--data-dir")
+        .arg(data)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| format!("{}: {error}; `make build` makes it", binary.display()))?;
+    let out = child.stdout.take().ok_or("no output of the server")?;
+    let mut lines = BufReader::new(out).lines();
+    let ready = async {
+        while let Some(line) = lines.next_line().await? {
+            if line.starts_with("Wharf is ready at ") {
+                return Ok(child);
+            }
+        }
+        Err("the server ended before it was ready".into())
+    };
+    timeout(START, ready).await?
 }
 
 fn memory_mib(pid: u32) -> BenchResult<f64> {

@@ -12,9 +12,16 @@ pub(super) struct Columns {
 impl Columns {
     /// `what` there is of it, and how many at each column.
     pub(super) fn new(what: &str, counts: &[u32]) -> Self {
+        Self::of(
+            format!("µs of processor at so many {what}"),
+            counts.iter().map(ToString::to_string),
+        )
+    }
+
+    pub(super) fn of(heading: String, sizes: impl Iterator<Item = String>) -> Self {
         Self {
-            heading: format!("µs of processor at so many {what}"),
-            sizes: counts.iter().map(ToString::to_string).collect(),
+            heading,
+            sizes: sizes.collect(),
             rows: Vec::new(),
         }
     }
@@ -36,5 +43,6 @@ impl Columns {
         for (what, figures) in self.rows {
             table.row(what, figures.join(" | "), "");
         }
+        table.row("", String::new(), "");
     }
 }

@@ -5,25 +5,31 @@ use hyper::Method;
 use serde_json::json;
 
 use super::{asker::Asker, columns::Columns};
-use crate::bench::{BenchResult, flows};
+use crate::bench::BenchResult;
 
-async fn register(asker: &mut Asker<'_>, name: &str, file: &str) -> BenchResult<()> {
+/// Registers a model made of `file`, the path of an artifact.
+pub(super) async fn register(asker: &mut Asker<'_>, name: &str, file: &str) -> BenchResult<()> {
     let asset = json!({"name": "bench", "artifacts": [{"prefix": file}]});
     let path = asker.management("/assets");
-    let asset = asker.ask(Method::POST, &path, Some(&asset)).await?;
+    let asset = asker.ask(&(Method::POST, path, Some(asset))).await?;
     let asset = asset["id"].as_str().ok_or("an asset without id")?;
     let model = json!({
         "name": name, "url": format!("aml://asset/{asset}"), "unpack": false,
         "mimeType": "application/octet-stream", "kvTags": {"stage": "gold"},
     });
     let path = asker.management("/models");
-    asker.ask(Method::POST, &path, Some(&model)).await.map(drop)
+    asker
+        .ask(&(Method::POST, path, Some(model)))
+        .await
+        .map(drop)
 }
 
-pub(super) async fn measure(asker: &mut Asker<'_>, counts: &[u32]) -> BenchResult<Columns> {
+pub(super) async fn measure(
+    asker: &mut Asker<'_>,
+    counts: &[u32],
+    file: &str,
+) -> BenchResult<Columns> {
     let mut columns = Columns::new("models", counts);
-    let file = flows::upload(asker.target, &mut asker.connection).await?;
-    let file = file.trim_start_matches("aml://artifact/").to_owned();
     let mut made = 0;
     for wanted in counts.iter().copied() {
         let before = asker.server.cpu_seconds()?;
@@ -33,20 +39,20 @@ pub(super) async fn measure(asker: &mut Asker<'_>, counts: &[u32]) -> BenchResul
                 0 => "iris".to_owned(),
                 _ => format!("name-{made:06}"),
             };
-            register(asker, &name, &file).await?;
+            register(asker, &name, file).await?;
             made += 1;
         }
         let each = 1e6 * (asker.server.cpu_seconds()? - before) / f64::from((made - from).max(1));
-        columns.add("register, with its asset", each);
+        columns.add("register the next one, with its asset", each);
         let before = asker.server.cpu_seconds()?;
         let (pages, seen) = asker.walk(asker.management("/models")).await?;
         let all = 1e6 * (asker.server.cpu_seconds()? - before);
         if seen != usize::try_from(made)? {
             return Err(format!("a walk saw {seen} models of {made}").into());
         }
-        columns.add("walk of all pages, a model", all / f64::from(made));
+        columns.add("walk of all pages, for each model", all / f64::from(made));
         for (what, path) in [
-            ("GET of a model", asker.management("/models/iris:1")),
+            ("GET of one", asker.management("/models/iris:1")),
             ("first page", pages[0].clone()),
             ("middle page", pages[pages.len() / 2].clone()),
             (
@@ -64,7 +70,7 @@ pub(super) async fn measure(asker: &mut Asker<'_>, counts: &[u32]) -> BenchResul
         ] {
             columns.add(what, asker.cost(&path).await?);
         }
-        columns.add("memory, MiB", asker.server.memory_mib()?);
+        columns.add("memory of the server, MiB", asker.server.memory_mib()?);
     }
     Ok(columns)
 }
