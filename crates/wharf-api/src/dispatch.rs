@@ -194,7 +194,7 @@ impl Api {
                 None
             }
             Access::Token => {
-                let caller = bearer::caller(call)?;
+                let caller = bearer::caller(call).await?;
                 trail.principal = Some(caller.principal.clone());
                 if let Some(throttle) = &self.throttle {
                     let (who, now) = (caller.principal.id, self.settings.app.now());

@@ -103,10 +103,12 @@ impl App {
     /// Checks a bearer token. A token seen before costs one look into a table.
     ///
     /// # Errors
-    /// [`wharf_core::Error::Unauthenticated`].
-    pub fn authenticate(&self, bearer: &str) -> Result<Caller> {
+    /// [`wharf_core::Error::Unauthenticated`]; [`wharf_core::Error::Unavailable`] while
+    /// nobody can be looked up.
+    pub async fn authenticate(&self, bearer: &str) -> Result<Caller> {
         let (principal, tenant) = self.inner.tokens.check(bearer, self.now())?;
-        let Some(assignments) = self.inner.access.of(&principal.id) else {
+        let access = &self.inner.access;
+        let Some(assignments) = access.of(self.store(), &principal.id).await? else {
             return Err(Error::Unauthenticated {
                 why: "the principal of this token is not there any more".to_owned(),
                 stale_key: false,

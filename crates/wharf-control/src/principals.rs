@@ -33,7 +33,9 @@ type Assignments = HashMap<Uuid, Arc<[Assignment]>>;
 
 /// Who is there, with which roles.
 pub(crate) struct Access {
-    known: RwLock<Arc<Assignments>>,
+    /// `None` when a write was made and could not be read back: nobody is known by what
+    /// was true before it.
+    known: RwLock<Option<Arc<Assignments>>>,
     /// Held while the store is read, so that an older reading never comes last.
     reading: Mutex<()>,
 }
@@ -41,22 +43,54 @@ pub(crate) struct Access {
 impl Access {
     pub(crate) async fn load(store: &Store) -> Result<Self> {
         Ok(Self {
-            known: RwLock::new(Arc::new(read(store).await?)),
+            known: RwLock::new(Some(Arc::new(read(store).await?))),
             reading: Mutex::new(()),
         })
     }
 
+    /// Reads anew. When that fails nothing is known until a reading goes well.
     async fn refresh(&self, store: &Store) -> Result<()> {
         let _reading = self.reading.lock().await;
-        let read = Arc::new(read(store).await?);
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = read;
+        // Also when this is given up half way.
+        self.set(None);
+        self.set(Some(Arc::new(read(store).await?)));
         Ok(())
     }
 
-    /// The roles of a principal; `None` when there is no such principal.
-    pub(crate) fn of(&self, principal: &Uuid) -> Option<Arc<[Assignment]>> {
+    fn set(&self, known: Option<Arc<Assignments>>) {
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    fn known(&self) -> Option<Arc<Assignments>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(principal).map(Arc::clone)
+        known.as_ref().map(Arc::clone)
+    }
+
+    /// The roles of a principal; `None` when there is no such principal.
+    ///
+    /// # Errors
+    /// When a change could not be read back, and still cannot.
+    pub(crate) async fn of(
+        &self,
+        store: &Store,
+        principal: &Uuid,
+    ) -> Result<Option<Arc<[Assignment]>>> {
+        let known = match self.known() {
+            Some(known) => known,
+            None => self.read_back(store).await?,
+        };
+        Ok(known.get(principal).map(Arc::clone))
+    }
+
+    async fn read_back(&self, store: &Store) -> Result<Arc<Assignments>> {
+        let _reading = self.reading.lock().await;
+        // Whoever held the lock before may have done it.
+        if let Some(known) = self.known() {
+            return Ok(known);
+        }
+        let read = Arc::new(read(store).await?);
+        self.set(Some(Arc::clone(&read)));
+        Ok(read)
     }
 }
 
@@ -341,7 +375,10 @@ impl App {
         let app = self.clone();
         to_its_end(async move {
             let written = app.store().write(work).await?;
-            app.inner.access.refresh(app.store()).await?;
+            // What was written stays written, and is known before anybody is let in by it.
+            if let Err(error) = app.inner.access.refresh(app.store()).await {
+                tracing::warn!(%error, "who may what could not be read back; it is tried again");
+            }
             Ok(written)
         })
         .await
@@ -363,4 +400,28 @@ async fn check_room(session: &mut Session, more: usize) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestApp;
+
+    #[tokio::test]
+    async fn nobody_is_known_by_what_was_true_before_a_change_that_was_not_read_back() {
+        let test = TestApp::new().await;
+        let (app, who) = (&test.app, test.caller.principal.id);
+        let access = Access::load(app.store()).await.expect("read");
+        assert!(access.of(app.store(), &who).await.expect("known").is_some());
+        // Another store that is closed: no reading goes well.
+        let other = TestApp::new().await;
+        other.app.store().close().await;
+        assert!(access.refresh(other.app.store()).await.is_err());
+        let refused = access.of(other.app.store(), &who).await;
+        assert!(
+            matches!(refused, Err(Error::Unavailable { .. })),
+            "{refused:?}"
+        );
+        assert!(access.of(app.store(), &who).await.expect("known").is_some());
+    }
 }

@@ -10,7 +10,7 @@ use crate::{call::Call, refusal::Refusal};
 ///
 /// # Errors
 /// 401 without a token, and with one that is not good.
-pub(crate) fn caller(call: &Call) -> Result<Caller, Refusal> {
+pub(crate) async fn caller(call: &Call) -> Result<Caller, Refusal> {
     let value = call.headers().get(header::AUTHORIZATION).ok_or_else(|| {
         Refusal::new(
             StatusCode::UNAUTHORIZED,
@@ -31,7 +31,7 @@ pub(crate) fn caller(call: &Call) -> Result<Caller, Refusal> {
             "the `Authorization` header must be `Bearer` and a token",
         )
     })?;
-    Ok(call.app().authenticate(token)?)
+    Ok(call.app().authenticate(token).await?)
 }
 
 /// Says where to sign in. With `claims` the clients fetch a fresh token and try

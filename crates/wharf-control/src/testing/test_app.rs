@@ -167,7 +167,7 @@ impl TestApp {
             workspace: first.workspace.clone(),
         };
         let bearer = sign_in(&app, &secret).await;
-        let caller = app.authenticate(&bearer).expect("the administrator");
+        let caller = app.authenticate(&bearer).await.expect("the administrator");
         Self {
             app,
             backend: Arc::clone(&world.backend),

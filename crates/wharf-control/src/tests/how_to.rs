@@ -47,7 +47,7 @@ async fn a_restart_changes_nobody_and_nothing() {
     let first = test.app.administrator().clone();
     test.restart().await;
     assert_eq!(*test.app.administrator(), first);
-    assert_eq!(test.app.authenticate(&bearer).unwrap(), test.caller);
+    assert_eq!(test.app.authenticate(&bearer).await.unwrap(), test.caller);
     test.start_reconcilers();
     let (_, again) = test
         .app
