@@ -32,7 +32,9 @@ pub(crate) struct RequestBody {
     received: u64,
     window: Duration,
     rate: u64,
-    started: Option<Instant>,
+    /// When the present window began, and what came in it.
+    began: Option<Instant>,
+    came: u64,
     is_ended: bool,
     skipped: u64,
 }
@@ -46,7 +48,8 @@ impl RequestBody {
             received: 0,
             window: limits.body_window,
             rate: limits.body_rate.max(1),
-            started: None,
+            began: None,
+            came: 0,
             is_ended: false,
             skipped: limits.skipped_bytes,
         }
@@ -71,11 +74,21 @@ impl RequestBody {
             }
             Source::Connection(incoming) => incoming,
         };
-        let started = *self.started.get_or_insert_with(Instant::now);
-        let patience = started + self.window + Duration::from_secs(self.received / self.rate);
+        let now = Instant::now();
+        let mut began = *self.began.get_or_insert(now);
+        if now >= began + self.window {
+            // Nobody asked for more in time: that is not the client's doing.
+            (began, self.came) = (now, 0);
+        }
         loop {
-            let Ok(frame) = timeout_at(patience, incoming.frame()).await else {
-                return Err(Refusal::too_slow());
+            self.began = Some(began);
+            let Ok(frame) = timeout_at(began + self.window, incoming.frame()).await else {
+                // Each window counts alone: a burst buys no pause.
+                if is_too_slow(self.came, self.rate, self.window) {
+                    return Err(Refusal::too_slow());
+                }
+                (began, self.came) = (Instant::now(), 0);
+                continue;
             };
             match frame {
                 None => {
@@ -97,6 +110,7 @@ impl RequestBody {
 
     fn counted(&mut self, bytes: Bytes) -> Result<Bytes, Refusal> {
         self.received += bytes.len() as u64;
+        self.came += bytes.len() as u64;
         if self.received > self.limit {
             return Err(self.too_large());
         }
@@ -145,6 +159,11 @@ impl RequestBody {
         }
         Ok(whole.freeze())
     }
+}
+
+/// Whether `came` in a `window` is less than `rate` bytes a second.
+fn is_too_slow(came: u64, rate: u64, window: Duration) -> bool {
+    u128::from(came) * 1_000 < u128::from(rate) * window.as_millis()
 }
 
 impl Drop for RequestBody {

@@ -180,6 +180,24 @@ async fn a_slow_head_and_a_slow_body_are_given_up() {
 }
 
 #[tokio::test]
+async fn a_burst_buys_a_body_no_pause() {
+    let server = Server::start(Limits {
+        body_window: Duration::from_millis(50),
+        ..Limits::default()
+    })
+    .await;
+    // At 1 KiB/s this would be a minute, were it counted over the whole body.
+    let burst = "x".repeat(60 << 10);
+    let request = format!(
+        "POST /adfs/oauth2/token HTTP/1.1\r\nhost: localhost\r\ncontent-length: 61441\r\n\r\n{burst}"
+    );
+    let asking = server.exchange(&request);
+    let answer = tokio::time::timeout(Duration::from_secs(30), asking).await;
+    let answer = answer.expect("given up before a minute");
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+}
+
+#[tokio::test]
 async fn a_body_that_announces_too_much_is_not_read() {
     let server = Server::start(Limits::default()).await;
     let answer = server
