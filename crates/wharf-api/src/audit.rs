@@ -79,8 +79,10 @@ pub(crate) struct Outcome {
 
 impl Trail {
     /// Whether there is something to record.
-    fn is_wanted(&self, method: &Method, status: StatusCode) -> bool {
-        let is_denied = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    fn is_wanted(&self, method: &Method, Outcome { status, code }: Outcome) -> bool {
+        // OAuth answers a wrong password with 400 (RFC 6749, 5.2).
+        let is_denied = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+            || matches!(code, Some("invalid_grant" | "invalid_client"));
         let is_write = !method.is_safe() && !self.is_left_out;
         // Too many at once: nothing was looked at.
         let is_put_off = status == StatusCode::TOO_MANY_REQUESTS;
@@ -122,7 +124,7 @@ impl Strangers {
         id: &RequestId,
         now: Timestamp,
     ) -> Option<AuditEntry> {
-        if !trail.is_wanted(&origin.method, outcome.status) {
+        if !trail.is_wanted(&origin.method, outcome) {
             return None;
         }
         let asked = trail.asked?;
