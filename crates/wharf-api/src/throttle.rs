@@ -171,8 +171,13 @@ impl Throttle {
             };
             shard.retain(|_, buckets| !is_full(buckets));
             if shard.len() >= MOST_REMEMBERED {
-                // All of them at work at once: counting begins anew.
-                shard.clear();
+                // All of them at work at once: only the one that was quiet longest begins
+                // anew.
+                let last = |buckets: &Buckets| buckets.iter().map(Bucket::changed_at).max();
+                let oldest = shard.iter().min_by_key(|(_, buckets)| last(buckets));
+                if let Some(oldest) = oldest.map(|(key, _)| *key) {
+                    shard.remove(&oldest);
+                }
             }
         }
         let buckets = shard
@@ -211,6 +216,28 @@ fn refusal(kind: Kind, rate: Rate, wait: Duration) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_busy_caller_stays_counted_whoever_else_comes() {
+        let rates = Throttling {
+            arm_reads: Rate {
+                burst: 2,
+                per_second: 1,
+            },
+            ..Throttling::default()
+        };
+        let throttle = Throttle::new(rates);
+        let (scope, busy) = (Scope::root(), Uuid::from_u128(u128::MAX));
+        let count = |principal, at: i64| {
+            let now = Timestamp::from_microsecond(at).expect("a time");
+            throttle.count(principal, &scope, Surface::Arm, &Method::GET, now)
+        };
+        assert!(count(busy, 0).is_ok() && count(busy, 0).is_ok());
+        for number in 1..10_000_u16 {
+            assert!(count(Uuid::from_u128(number.into()), number.into()).is_ok());
+            assert!(count(busy, number.into()).is_err(), "{number}");
+        }
+    }
 
     #[test]
     fn what_is_remembered_is_bounded() {

@@ -80,6 +80,11 @@ impl Bucket {
         filled.left >= u64::from(rate.burst) * PARTS
     }
 
+    /// When it was last asked for a token, or made.
+    pub fn changed_at(&self) -> Timestamp {
+        self.at
+    }
+
     /// Takes one token; gives how many are left.
     ///
     /// # Errors
