@@ -23,8 +23,8 @@ use wharf_core::{
 use wharf_store::Txn;
 
 use crate::{
-    App, Written,
-    places::{Scope, find_group},
+    App, Listed, Page, Written,
+    places::{find_group, find_listed},
 };
 
 /// A PUT of a managed cluster, parsed but not checked.
@@ -361,7 +361,7 @@ impl App {
         })
     }
 
-    /// The clusters of a subscription, or of one of its groups.
+    /// The clusters of a subscription, or of one of its groups, by group and name.
     ///
     /// # Errors
     /// [`wharf_core::Error::NotFound`] for the subscription or group.
@@ -370,14 +370,29 @@ impl App {
         caller: &Caller,
         subscription: &str,
         group: Option<&str>,
-    ) -> Result<Vec<ManagedCluster>> {
+        page: &Page,
+    ) -> Result<Listed<ManagedCluster>> {
         let mut session = self.store().read().await?;
-        let scope = Scope::find(&mut session, subscription, group).await?;
-        let mut clusters = session.managed_cluster_list(&scope.subscription).await?;
-        clusters.retain(|cluster| {
-            scope.has(&cluster.group) && caller.may_read(&cluster.resource_id().scope())
-        });
-        Ok(clusters)
+        let listed = find_listed(&mut session, subscription, group).await?;
+        let key = |cluster: &ManagedCluster| format!("{}/{}", cluster.group, cluster.name);
+        let wanted = page.look_ahead();
+        let mut after = page.after.clone();
+        let mut found = Vec::new();
+        loop {
+            let after_key = after.as_deref().and_then(|after| after.split_once('/'));
+            let batch = session
+                .managed_cluster_list(&listed, group, after_key, wanted)
+                .await?;
+            let is_last = batch.len() < wanted as usize;
+            after = batch.last().map(key);
+            let is_readable =
+                |cluster: &ManagedCluster| caller.may_read(&cluster.resource_id().scope());
+            found.extend(batch.into_iter().filter(is_readable));
+            if is_last || found.len() >= wanted as usize {
+                break;
+            }
+        }
+        Ok(page.listed(found, key))
     }
 }
 

@@ -51,33 +51,16 @@ fn subscription_id(text: &str) -> Result<Uuid> {
         .map_err(|_| Error::not_found(Kind::Subscription, text))
 }
 
-/// What a list is asked of: a subscription, or one group of it.
-pub(crate) struct Scope<'a> {
-    pub(crate) subscription: Uuid,
-    group: Option<&'a str>,
-}
-
-impl<'a> Scope<'a> {
-    /// Finds both, or names the one that is not there.
-    pub(crate) async fn find(
-        session: &mut Session,
-        subscription: &str,
-        group: Option<&'a str>,
-    ) -> Result<Self> {
-        let subscription = match group {
-            Some(group) => find_group(session, subscription, group).await?.subscription,
-            None => find_subscription(session, subscription).await?.id,
-        };
-        Ok(Self {
-            subscription,
-            group,
-        })
-    }
-
-    /// Whether something in resource group `group` is asked for.
-    pub(crate) fn has(&self, group: &str) -> bool {
-        self.group
-            .is_none_or(|wanted| wanted.eq_ignore_ascii_case(group))
+/// The subscription that a list is asked of, itself or by one group of it; or names the
+/// one that is not there.
+pub(crate) async fn find_listed(
+    session: &mut Session,
+    subscription: &str,
+    group: Option<&str>,
+) -> Result<Uuid> {
+    match group {
+        Some(group) => Ok(find_group(session, subscription, group).await?.subscription),
+        None => Ok(find_subscription(session, subscription).await?.id),
     }
 }
 

@@ -15,7 +15,7 @@ use wharf_store::Txn;
 
 use crate::{
     App, Listed, Page,
-    places::{Scope, find_group, find_subscription, find_workspace},
+    places::{find_group, find_listed, find_subscription, find_workspace},
 };
 
 /// Most names that a refusal to remove a workspace lists of each kind.
@@ -282,7 +282,7 @@ impl App {
         page: &Page,
     ) -> Result<Listed<Workspace>> {
         let mut session = self.store().read().await?;
-        let scope = Scope::find(&mut session, subscription, group).await?;
+        let listed = find_listed(&mut session, subscription, group).await?;
         let key = |workspace: &Workspace| format!("{}/{}", workspace.group, workspace.name);
         let wanted = page.look_ahead();
         let mut after = page.after.clone();
@@ -290,7 +290,7 @@ impl App {
         loop {
             let batch = session
                 .workspace_list(
-                    &scope.subscription,
+                    &listed,
                     group,
                     after.as_deref().and_then(|after| after.split_once('/')),
                     wanted,

@@ -19,7 +19,7 @@ use wharf_core::{
 use crate::{
     ModelFilter, Session, StoreError, Txn,
     endpoint_terms::{Term, TermKind},
-    tests::{Fixture, attached, fixture, now, operation},
+    tests::{self, Fixture, attached, fixture, now, operation},
 };
 
 const FEW: u64 = 100;
@@ -84,11 +84,19 @@ fn operation_of(number: u64) -> Operation {
 async fn filled(count: u64) -> (Fixture, Uuid) {
     let fixture = fixture().await;
     let compute = attached(&fixture, "aks").await.id;
-    let workspace = fixture.workspace.id;
+    let place = fixture.workspace.clone();
+    let workspace = place.id;
     fixture
         .store
         .write::<_, StoreError, _>(move |txn| {
             Box::pin(async move {
+                for number in 1..=count {
+                    let name = format!("c-{number:06}");
+                    let cluster = tests::cluster(&place, &name);
+                    txn.managed_cluster_insert(&cluster, None).await?;
+                    txn.compute_insert(&tests::compute(&place, &cluster, &name))
+                        .await?;
+                }
                 for number in 1..=count + 2 {
                     txn.asset_insert(&workspace, &asset(number)).await?;
                 }
@@ -263,6 +271,32 @@ async fn reads(fixture: &Fixture, compute: Uuid, count: u64) -> Costs {
                 steps,
                 what,
                 session.endpoint_find(&workspace, &terms, after, PAGE)
+            );
+        }
+    }
+    let middle_compute = format!("c-{:06}", count / 2);
+    let aks = wharf_core::compute::ComputeKind::Aks;
+    let (subscription, group) = (fixture.workspace.subscription, &fixture.workspace.group);
+    for (where_, after) in [("first", None), ("middle", Some(middle_compute.as_str()))] {
+        cost!(
+            costs,
+            steps,
+            format!("{where_} page of computes"),
+            session.compute_list(&workspace, after, PAGE)
+        );
+        cost!(
+            costs,
+            steps,
+            format!("{where_} page of computes of a type"),
+            session.compute_list_of(&workspace, aks, after, PAGE)
+        );
+        let after = after.map(|name| (group.as_str(), name));
+        for group in [None, Some(group.as_str())] {
+            cost!(
+                costs,
+                steps,
+                format!("{where_} page of clusters, of a group: {}", group.is_some()),
+                session.managed_cluster_list(&subscription, group, after, PAGE)
             );
         }
     }

@@ -63,17 +63,39 @@ impl Session {
         row.as_ref().map(managed_cluster).transpose()
     }
 
-    /// The clusters of a subscription, by group and name.
+    /// At most `limit` clusters of a subscription, or of one of its groups, after a
+    /// group and a name, by these.
     pub async fn managed_cluster_list(
         &mut self,
         subscription: &Uuid,
+        group: Option<&str>,
+        after: Option<(&str, &str)>,
+        limit: u32,
     ) -> Result<Vec<ManagedCluster>> {
-        let rows = sqlx::query(
-            "SELECT * FROM managed_clusters WHERE subscription = ? ORDER BY group_key, name_key",
-        )
-        .bind(id(subscription))
-        .fetch_all(self.db())
-        .await?;
+        let (after_group, after_name) = after.unwrap_or_default();
+        let (after_group, after_name) = (
+            after_group.to_ascii_lowercase(),
+            after_name.to_ascii_lowercase(),
+        );
+        let query = match group {
+            Some(group) => sqlx::query(
+                "SELECT * FROM managed_clusters
+                 WHERE subscription = ? AND group_key = ? AND name_key > ?
+                 ORDER BY name_key LIMIT ?",
+            )
+            .bind(id(subscription))
+            .bind(group.to_ascii_lowercase())
+            .bind(after_name),
+            None => sqlx::query(
+                "SELECT * FROM managed_clusters
+                 WHERE subscription = ? AND (group_key, name_key) > (?, ?)
+                 ORDER BY group_key, name_key LIMIT ?",
+            )
+            .bind(id(subscription))
+            .bind(after_group)
+            .bind(after_name),
+        };
+        let rows = query.bind(limit).fetch_all(self.db()).await?;
         rows.iter().map(managed_cluster).collect()
     }
 

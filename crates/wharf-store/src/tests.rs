@@ -298,7 +298,7 @@ async fn names_and_clusters_are_taken_once() {
     // Both attempts left nothing, not even their clusters.
     let mut session = fixture.store.read().await.expect("a session");
     let clusters = session
-        .managed_cluster_list(&fixture.workspace.subscription)
+        .managed_cluster_list(&fixture.workspace.subscription, None, None, 10)
         .await
         .expect("read");
     assert_eq!(clusters.len(), 1);

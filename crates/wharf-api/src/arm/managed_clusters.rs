@@ -15,7 +15,7 @@ use super::pending;
 use crate::{
     answer::{self, Answered},
     call::Call,
-    page::encoded,
+    page::{self, encoded},
 };
 
 fn request(parsed: ClusterRequest) -> ManagedClusterRequest {
@@ -106,12 +106,15 @@ pub(crate) async fn list(call: Call, caller: Caller) -> Answered {
 
 async fn listed(call: &Call, caller: &Caller, group: Option<&str>) -> Answered {
     let subscription = call.parameter("subscription");
+    let asked = page::asked(call)?;
     let found = call
         .app()
-        .managed_cluster_list(caller, &subscription, group)
+        .managed_cluster_list(caller, &subscription, group, &asked)
         .await?;
-    let value = found.iter().map(Cluster::from).collect();
-    answer::ok(&ValueList::last(value))
+    answer::ok(&ValueList {
+        value: found.items.iter().map(Cluster::from).collect(),
+        next_link: found.next.map(|next| page::next_link(call, &next)),
+    })
 }
 
 /// `POST …/managedClusters/{cluster}/listClusterUserCredential`.

@@ -24,7 +24,11 @@ pub(crate) async fn list_in_group(call: Call, caller: Caller) -> Answered {
     listed(&call, &caller, Some(&group)).await
 }
 
-/// Workspaces page by page; the clusters, of which there are few, end the last page.
+/// Stands before the place of a cluster where the next page begins; no resource group's
+/// name has it, so that places of workspaces differ.
+const CLUSTERS: char = ':';
+
+/// First all workspaces, then all clusters, page by page.
 async fn listed(call: &Call, caller: &Caller, group: Option<&str>) -> Answered {
     let filter = match call.query("$filter") {
         Some(text) => {
@@ -34,10 +38,13 @@ async fn listed(call: &Call, caller: &Caller, group: Option<&str>) -> Answered {
     };
     let (app, subscription) = (call.app(), call.parameter("subscription"));
     let group = group.or(filter.resource_group.as_deref());
-    let asked: Page = page::asked(call)?;
+    let mut asked: Page = page::asked(call)?;
     let mut value = Vec::new();
     let mut next = None;
-    if filter.wants_type("Microsoft.MachineLearningServices/workspaces") {
+    let place = asked.after.as_deref();
+    let cluster = place.and_then(|place| place.strip_prefix(CLUSTERS));
+    let cluster = cluster.map(str::to_owned);
+    if cluster.is_none() && filter.wants_type("Microsoft.MachineLearningServices/workspaces") {
         let workspaces = app
             .workspace_list(caller, &subscription, group, &asked)
             .await?;
@@ -48,13 +55,21 @@ async fn listed(call: &Call, caller: &Caller, group: Option<&str>) -> Answered {
         );
         next = workspaces.next;
     }
-    if next.is_none() {
+    let room = asked
+        .limit
+        .saturating_sub(u32::try_from(value.len()).unwrap_or(u32::MAX));
+    let wants_clusters = filter.wants_type("Microsoft.ContainerService/managedClusters");
+    if next.is_none() && wants_clusters && room == 0 {
+        next = Some(CLUSTERS.to_string());
+    } else if next.is_none() && wants_clusters {
+        (asked.after, asked.limit) = (cluster.filter(|place| !place.is_empty()), room);
         let clusters = app
-            .managed_cluster_list(caller, &subscription, group)
+            .managed_cluster_list(caller, &subscription, group, &asked)
             .await?;
-        value.extend(clusters.iter().map(|found| {
+        value.extend(clusters.items.iter().map(|found| {
             GenericResource::new(&found.resource_id(), &found.spec.location, &found.spec.tags)
         }));
+        next = clusters.next.map(|place| format!("{CLUSTERS}{place}"));
     }
     value.retain(|resource| filter.wants(resource));
     answer::ok(&ValueList {

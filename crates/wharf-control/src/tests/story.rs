@@ -322,7 +322,9 @@ async fn memory(test: &TestApp, operations: &[OperationId]) -> String {
     let workspace = test.app.workspace_get(&test.caller, &test.path).await;
     let workspace = workspace.expect("the workspace");
     let (subscription, id) = (workspace.subscription, workspace.id);
-    let clusters = session.managed_cluster_list(&subscription).await;
+    let clusters = session
+        .managed_cluster_list(&subscription, None, None, 100)
+        .await;
     let computes = session.compute_list(&id, None, 100).await;
     let endpoints = session.endpoint_list(&id, None, 100).await;
     writeln!(text, "clusters {:?}", clusters.expect("read")).expect("written");
