@@ -52,8 +52,10 @@ pub(super) async fn get(call: Call) -> Answered {
         }
         Err(error) => return Err(error.into()),
     };
+    // It may be another than the first look found; all of the answer is of this one.
+    let content = download.content;
     let mut response = Response::new(Body::stream(pieces(download.reader)));
-    describe(&mut response, &download.content, download.length)?;
+    describe(&mut response, &content, download.length)?;
     if range.is_none() {
         set_md5(&mut response, CONTENT_MD5, &content)?;
         return Ok(response);
