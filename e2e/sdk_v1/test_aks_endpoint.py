@@ -7,9 +7,9 @@ import uuid
 import pytest
 import requests
 from azureml.core.model import Model
-from azureml.core.webservice import AksEndpoint, Webservice
+from azureml.core.webservice import AksEndpoint, AksWebservice, Webservice
 from azureml.exceptions import WebserviceException
-from services import BROKEN, call, end_of, healthy, script
+from services import BROKEN, call, deploy, end_of, healthy, one_replica, script
 from wharf_process import until
 
 NAMED = """
@@ -254,6 +254,94 @@ def test_a_version_that_fails_disturbs_nobody(endpoint):
         healthy(endpoint)
     assert not load.failed, load.failed[:3]
     assert set(answers(endpoint, 100)) == {"one", "good"}
+
+
+CRASHES = """
+import json, os, pathlib
+from inference_schema.parameter_types.standard_py_parameter_type import StandardPythonParameterType
+from inference_schema.schema_decorators import input_schema
+
+FLAG = pathlib.Path({flag!r})
+
+def init():
+    print("this is the trial")
+    if FLAG.exists():
+        raise RuntimeError("it crashed before")
+
+@input_schema("wish", StandardPythonParameterType("live"))
+def run(wish):
+    if wish == "die":
+        FLAG.touch()
+        os._exit(3)
+    return "trial"
+"""
+
+
+def test_the_default_answers_for_a_version_that_crashed(workspace, endpoint, folder):
+    headers = {"Authorization": f"Bearer {endpoint.get_keys()[0]}"}
+
+    def swagger():
+        answer = requests.get(endpoint.swagger_uri, headers=headers, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def trial():
+        return Webservice(workspace, endpoint.name).versions["trial"]
+
+    before, flag = swagger(), folder / "crashed"
+    crashing = script(CRASHES.format(flag=str(flag)), name="crashes.py")
+    add(endpoint, "trial", crashing, traffic_percentile=100)
+    assert call(endpoint, {"wish": "live"}).json() == "trial"
+    # What describes the endpoint is the default version's, whoever has the traffic.
+    assert swagger() == before
+    # A version is asked for its lines, keys and address as if it were a service.
+    assert "this is one" in endpoint.get_logs()
+    logs = trial().get_logs()
+    assert "this is the trial" in logs and "this is one" not in logs
+    assert trial().run(json.dumps({"wish": "live"})) == "trial"
+
+    assert call(endpoint, {"wish": "die"}).status_code == 502
+    until(lambda: trial().state == "Unhealthy", "all its replicas are down")
+    assert answers(endpoint, 30) == {"one": 30}
+    assert "it crashed before" in json.dumps(trial().error)
+    assert "it crashed before" in trial().get_logs()
+    flag.unlink()
+    until(lambda: trial().state == "Healthy", "the version is back")
+    until(lambda: call(endpoint, {"wish": "live"}).json() == "trial", "it has its share again")
+    assert trial().error is None and Webservice(workspace, endpoint.name).error is None
+
+
+def test_a_service_becomes_an_endpoint_and_a_service_again(workspace, cluster, server):
+    """One name, two kinds: `overwrite=True` changes the kind, nothing else does."""
+    name, scorers = f"kind{uuid.uuid4().hex[:8]}", set(server.scorers())
+    service = healthy(deploy(workspace, cluster, name, named("plain"), max_request_wait_time=5000))
+    keys, uri = service.get_keys(), service.scoring_uri
+    with pytest.raises(WebserviceException, match=name):
+        Model.deploy(workspace, name, [], named("one"), config("one"), cluster)
+    with Load(service) as load:
+        made = Model.deploy(
+            workspace, name, [], named("one"), config("one"), cluster, overwrite=True
+        )
+        endpoint = healthy(made)
+        assert isinstance(endpoint, AksEndpoint) and list(endpoint.versions) == ["one"]
+        until(lambda: len(set(server.scorers()) - scorers) == 1, "the service's replica leaves")
+        assert answers(endpoint, 20) == {"one": 20}
+        assert (endpoint.get_keys(), endpoint.scoring_uri) == (keys, uri)
+        add(endpoint, "two", named("two"), traffic_percentile=50)
+        # It moves as a whole, as a service does.
+        endpoint._migrate_service(cluster.name)
+        assert endpoint.state == "Migrated"
+        again = healthy(Model.deploy(
+            workspace, name, [], named("plain-again"), one_replica(max_request_wait_time=5000),
+            cluster, overwrite=True,
+        ))
+        assert isinstance(Webservice(workspace, name), AksWebservice) and not hasattr(again, "versions")
+        until(lambda: len(set(server.scorers()) - scorers) == 1, "the versions' replicas leave")
+    assert not load.failed, load.failed[:3]
+    assert answers(again, 20) == {"plain-again": 20}
+    assert (again.get_keys(), again.scoring_uri) == (keys, uri)
+    again.delete()
+    until(lambda: set(server.scorers()) == scorers, "all replicas leave")
 
 
 def test_what_a_patch_would_break_is_refused(endpoint):

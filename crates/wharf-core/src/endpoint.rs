@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     deployment::{DeploymentSpec, DeploymentState, DeploymentStatus},
     name::{ComputeName, EndpointName},
-    resource::{Generation, Observed},
+    resource::{Failure, Generation, Observed},
 };
 
 /// Who may score.
@@ -158,6 +158,22 @@ impl Endpoint {
             return DeploymentState::Unhealthy;
         }
         worst
+    }
+
+    /// Why its newest change failed. Where clients manage the deployments one by one, it
+    /// speaks of those that have not come right since.
+    pub fn failure(&self) -> Option<Failure> {
+        let Observed::Failed { failure, .. } = &self.status.observed else {
+            return None;
+        };
+        let deployments = self.spec.deployments.iter();
+        let left: Vec<_> = deployments
+            .filter(|it| it.version.is_some())
+            .filter_map(|it| Some((&it.name, self.status.deployments.get(&it.id)?)))
+            .filter(|(_, status)| status.failed_at.is_some())
+            .filter_map(|(name, status)| Some((Some(name), status.failure.as_ref()?)))
+            .collect();
+        Failure::together(&left).or_else(|| Some(failure.clone()))
     }
 
     /// Whether it failed before any deployment of it got traffic, so that there is

@@ -52,6 +52,25 @@ impl Failure {
             details: Vec::new(),
         }
     }
+
+    /// One failure of several, each with the name of the version that failed where it
+    /// is one; `None` of none. The code is that of the first.
+    pub fn together<N: fmt::Display>(failures: &[(Option<N>, &Self)]) -> Option<Self> {
+        let (_, first) = failures.first()?;
+        let messages: Vec<_> = failures
+            .iter()
+            .map(|(name, failure)| match name {
+                Some(name) => format!("version `{name}`: {}", failure.message),
+                None => failure.message.clone(),
+            })
+            .collect();
+        let details = failures.iter().flat_map(|(_, it)| it.details.clone());
+        Some(Self {
+            code: first.code.clone(),
+            message: messages.join("\n"),
+            details: details.collect(),
+        })
+    }
 }
 
 /// What the reconciler has seen of a resource, as far as operations care.

@@ -4,7 +4,10 @@
 //! This state outlives every change of routes and replicas, since requests in
 //! flight do. Its lock is held for a few instructions and never across an await.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use tokio::time::{Instant, timeout_at};
 use wharf_core::{deployment::WorkloadKey, route::ReadyReplica};
@@ -26,7 +29,7 @@ pub(crate) enum Refused {
     StayedBusy,
     /// There was no replica that could be asked until the deadline.
     NoReplica,
-    /// The workload serves no route any more.
+    /// The workload serves no route any more, or lost its last replica.
     Moved,
 }
 
@@ -86,11 +89,13 @@ impl Workload {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over what the tables say. `concurrency` is `None` when no route
-    /// leads here any more: then waiters are sent back to look again.
+    /// Takes over what the tables say. `concurrency` is `None` when no route leads here
+    /// any more. Then waiters are sent back to look again, and also when the last
+    /// replica has left: another deployment may answer for this one.
     pub(crate) fn update(self: &Arc<Self>, concurrency: Option<u32>, ready: &[ReadyReplica]) {
         let dismissed = {
             let mut inner = self.lock();
+            let had_replica = inner.has_replica_beside(&[]);
             for member in &mut inner.members {
                 member.is_ready = ready.iter().any(|replica| member.replica.is(replica));
             }
@@ -112,19 +117,16 @@ impl Workload {
                 .members
                 .retain(|member| member.is_ready || member.busy > 0);
             inner.is_retired = concurrency.is_none();
-            match concurrency {
-                Some(concurrency) => {
-                    inner.concurrency = concurrency.max(1);
-                    None
-                }
-                None => {
-                    let all = inner.queue.dismiss();
-                    inner.note_load();
-                    Some(all)
-                }
+            inner.concurrency = concurrency.unwrap_or(1).max(1);
+            let is_left = had_replica && !inner.has_replica_beside(&[]);
+            let mut dismissed = VecDeque::new();
+            if inner.is_retired || is_left {
+                dismissed = inner.queue.dismiss();
+                inner.note_load();
             }
+            dismissed
         };
-        for waiter in dismissed.into_iter().flatten() {
+        for waiter in dismissed {
             // Who does not listen any more has left by itself.
             let _ = waiter.turn.send(Turn::Moved);
         }
@@ -132,11 +134,13 @@ impl Workload {
     }
 
     /// A slot, at once or as soon as one is free before the deadline. Replicas in
-    /// `avoid` have failed this request already.
+    /// `avoid` have failed this request already. One that is not patient is refused at
+    /// once while there is no replica that could be asked.
     pub(crate) async fn admit(
         self: &Arc<Self>,
         deadline: Instant,
         avoid: &[Arc<Replica>],
+        is_patient: bool,
     ) -> Result<Slot, Refused> {
         let (ticket, called) = {
             let mut inner = self.lock();
@@ -148,6 +152,9 @@ impl Workload {
                 && let Some(index) = inner.free(avoid)
             {
                 return Ok(self.take(&mut inner, index));
+            }
+            if !is_patient && !inner.has_replica_beside(avoid) {
+                return Err(Refused::NoReplica);
             }
             let limit = self
                 .queue_floor
@@ -170,20 +177,8 @@ impl Workload {
             Ok(Ok(Turn::Moved)) => Err(Refused::Moved),
             // The sender is dropped only together with the workload.
             Ok(Err(_)) => Err(Refused::Moved),
-            Err(_) => {
-                let inner = self.lock();
-                let could_serve = inner.members.iter().any(|member| {
-                    member.is_ready
-                        && !avoid
-                            .iter()
-                            .any(|replica| Arc::ptr_eq(replica, &member.replica))
-                });
-                Err(if could_serve {
-                    Refused::StayedBusy
-                } else {
-                    Refused::NoReplica
-                })
-            }
+            Err(_) if self.has_replica_beside(avoid) => Err(Refused::StayedBusy),
+            Err(_) => Err(Refused::NoReplica),
         }
     }
 
@@ -264,7 +259,12 @@ impl Workload {
 
     /// Whether a replica could be asked.
     pub(crate) fn has_replica(&self) -> bool {
-        self.lock().members.iter().any(|member| member.is_ready)
+        self.has_replica_beside(&[])
+    }
+
+    /// Whether one could that is not in `avoid`.
+    pub(crate) fn has_replica_beside(&self, avoid: &[Arc<Replica>]) -> bool {
+        self.lock().has_replica_beside(avoid)
     }
 }
 
@@ -277,6 +277,12 @@ impl Inner {
             self.first,
             Instant::now(),
         )
+    }
+
+    fn has_replica_beside(&self, avoid: &[Arc<Replica>]) -> bool {
+        let is_new = |member: &Member| !avoid.iter().any(|it| Arc::ptr_eq(it, &member.replica));
+        let mut members = self.members.iter();
+        members.any(|member| member.is_ready && is_new(member))
     }
 
     fn capacity(&self) -> usize {

@@ -193,7 +193,7 @@ impl Shared {
         };
         let prepared = body::prepare(body, &self.limits, &self.budget).await?;
         let head = replica_head(parts, action, ids)?;
-        self.score(name, entry, &head, prepared, ids).await
+        self.score(name, action, entry, &head, prepared, ids).await
     }
 
     /// The phases that may come twice: after a route moved, or when a replica
@@ -201,6 +201,7 @@ impl Shared {
     async fn score(
         &self,
         name: Name<'_>,
+        action: Action,
         mut entry: Arc<Entry>,
         head: &Head,
         mut prepared: Prepared,
@@ -210,10 +211,11 @@ impl Shared {
         let mut avoid = Vec::new();
         let mut moves = 0;
         loop {
-            let target =
-                split::split(&entry.targets, &ids.request).ok_or(Refusal::NothingServes)?;
+            let targets = &entry.targets;
+            let chosen = split::choose(targets, action, &ids.request);
+            let target = chosen.ok_or(Refusal::NothingServes)?;
+            let (target, admitted) = split::admit(targets, target, arrived, &avoid).await;
             let max_wait = target.max_wait;
-            let admitted = target.workload.admit(arrived + max_wait, &avoid).await;
             self.counters.waited(arrived.elapsed());
             let slot = match admitted {
                 Ok(slot) => slot,

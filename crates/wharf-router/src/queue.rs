@@ -11,7 +11,8 @@ use crate::{admit::Slot, replica::Replica};
 pub(crate) enum Turn {
     /// Its slot.
     Slot(Slot),
-    /// The workload serves no route any more; look the route up again.
+    /// The workload serves no route any more, or has no replica any more; look the
+    /// route up again.
     Moved,
 }
 

@@ -1,4 +1,4 @@
-//! What endpoints are looked for by: tags, properties, models. Each is a row, so that
+//! What endpoints are looked for by: tags, properties, models, versions. Each is a row, so that
 //! a filtered list costs what it finds and not what there is.
 
 use sqlx::{QueryBuilder, Sqlite};
@@ -22,6 +22,8 @@ pub enum TermKind {
     Property,
     /// A model, with its version as value.
     Model,
+    /// A version of the endpoint, with an empty value.
+    Version,
 }
 
 impl TermKind {
@@ -30,6 +32,7 @@ impl TermKind {
             Self::Tag => "tag",
             Self::Property => "property",
             Self::Model => "model",
+            Self::Version => "version",
         }
     }
 }
@@ -131,6 +134,10 @@ impl Txn {
             let version = model.id.version.to_string();
             (TermKind::Model.as_str(), model.id.name.as_str(), version)
         }));
+        let versions = spec.deployments.iter().filter(|_| spec.is_versioned);
+        wanted.extend(
+            versions.map(|it| (TermKind::Version.as_str(), it.name.as_str(), String::new())),
+        );
         let known = sqlx::query("SELECT kind, term, value FROM endpoint_terms WHERE endpoint = ?")
             .bind(id(key))
             .fetch_all(self.db())
@@ -174,13 +181,17 @@ impl Txn {
 
 #[cfg(test)]
 mod tests {
-    use wharf_core::{Secret, endpoint::EndpointStatus, keys::EndpointKeys, resource::Generation};
+    use wharf_core::{
+        Secret, deployment::DeploymentSpec, endpoint::EndpointStatus, keys::EndpointKeys,
+        resource::Generation,
+    };
 
     use super::*;
     use crate::tests::{fixture, now};
 
-    /// What the migration fills an older database with.
+    /// What the migrations fill an older database with.
     const FILL: &str = include_str!("../../../migrations/sqlite/0007_endpoint_terms.sql");
+    const VERSIONS: &str = include_str!("../../../migrations/sqlite/0018_terms_of_versions.sql");
 
     async fn terms(session: &mut Session) -> Vec<(String, String, String, String)> {
         let rows = sqlx::query("SELECT * FROM endpoint_terms ORDER BY endpoint, kind, term, value")
@@ -199,6 +210,25 @@ mod tests {
                 )
             })
             .collect()
+    }
+
+    /// Called `stage`, as the labels are.
+    fn deployment() -> DeploymentSpec {
+        let second = serde_json::json!({"secs": 1, "nanos": 0});
+        serde_json::from_value(serde_json::json!({
+            "id": Uuid::new_v4(), "name": "stage", "weight": 10_000,
+            "template": {
+                "models": [], "code": [], "driver": null, "environment": {"name": "e"},
+                "resources": {"cpu": 0.1, "memory_gb": 0.5, "gpu": 0}, "concurrency": 1,
+                "scoring_timeout": second, "namespace": null,
+            },
+            "scaling": {"Fixed": 1}, "max_wait": second,
+            "liveness": {
+                "period_seconds": 1, "initial_delay_seconds": 1, "timeout_seconds": 1,
+                "success_threshold": 1, "failure_threshold": 1,
+            },
+        }))
+        .expect("a deployment")
     }
 
     #[tokio::test]
@@ -225,6 +255,8 @@ mod tests {
         let spec = EndpointSpec {
             tags: labels("gold"),
             properties: labels("ever"),
+            is_versioned: true,
+            deployments: vec![deployment()],
             ..endpoint.spec.clone()
         };
         let keys = EndpointKeys {
@@ -247,12 +279,16 @@ mod tests {
                 [kind, "stage", value, "iris"].map(str::to_owned),
             )
         };
-        assert_eq!(written, [row("property", "ever"), row("tag", "gold")]);
+        let version = ["version", "stage", "", "iris"].map(str::to_owned);
+        assert_eq!(
+            written,
+            [row("property", "ever"), row("tag", "gold"), version.into()]
+        );
         drop(session);
         let (_, fill) = FILL
             .split_once("name);\n\nINSERT")
             .expect("after the tables");
-        let fill = format!("DELETE FROM endpoint_terms; INSERT{fill}");
+        let fill = format!("DELETE FROM endpoint_terms; INSERT{fill}{VERSIONS}");
         let refill = fixture.store.write::<_, StoreError, _>(move |txn| {
             Box::pin(async move {
                 sqlx::raw_sql(sqlx::AssertSqlSafe(fill))

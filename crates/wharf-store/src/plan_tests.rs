@@ -150,6 +150,7 @@ fn built() -> Vec<String> {
     for terms in [
         vec![term(TermKind::Tag, None)],
         vec![term(TermKind::Tag, Some("gold"))],
+        vec![term(TermKind::Version, None)],
         vec![
             term(TermKind::Model, Some("1")),
             term(TermKind::Tag, None),

@@ -152,7 +152,7 @@ pub(super) async fn delete(call: Call, caller: Caller) -> Answered {
     }
 }
 
-/// The last lines of a service's replicas; with `init` those of what went before
+/// The last lines of a service's replicas, or of one version's; with `init` those of what went before
 /// them, its environment's build.
 pub(super) async fn logs(call: Call, caller: Caller) -> Answered {
     let (app, path, name) = (call.app(), call.workspace(), call.parameter("service"));
@@ -161,7 +161,7 @@ pub(super) async fn logs(call: Call, caller: Caller) -> Answered {
         let text = app.endpoint_logs(&caller, &path, &name, tail).await?;
         return answer::ok(&services::logs(&text));
     }
-    let endpoint = app.endpoint_get(&caller, &path, &name).await?;
+    let (endpoint, _) = app.endpoint_meant(&caller, &path, &name).await?;
     let Some(operation) = app.endpoint_operation(&endpoint).await? else {
         return answer::ok(&services::logs(""));
     };

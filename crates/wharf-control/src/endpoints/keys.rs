@@ -53,17 +53,17 @@ impl ChosenKeys {
 }
 
 impl App {
-    /// The endpoint's keys.
+    /// The endpoint's keys, also by the name of a version.
     ///
     /// # Errors
-    /// [`wharf_core::Error::NotFound`].
+    /// As [`App::endpoint_meant`].
     pub async fn endpoint_keys(
         &self,
         caller: &Caller,
         path: &WorkspacePath,
         name: &str,
     ) -> Result<EndpointKeys> {
-        let endpoint = self.endpoint_get(caller, path, name).await?;
+        let (endpoint, _) = self.endpoint_meant(caller, path, name).await?;
         let keys = self
             .store()
             .read()

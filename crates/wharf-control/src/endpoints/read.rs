@@ -6,6 +6,7 @@ use wharf_core::{
     deployment::{DeploymentSpec, DeploymentStatus},
     endpoint::Endpoint,
     model::{Model, ModelId},
+    name::EndpointName,
     operation::OperationId,
     route::Route,
     workspace::{Caller, WorkspacePath},
@@ -15,6 +16,8 @@ use wharf_store::endpoint_terms::{Term, TermKind};
 use super::EndpointQuery;
 use crate::{App, Listed, Page, places::find_workspace, routes::workspace_of};
 
+/// Endpoints that a refusal names.
+const SHOWN_ENDPOINTS: u32 = 5;
 /// Most lines of an answer with logs.
 const MOST_LOG_LINES: usize = 100_000;
 
@@ -67,6 +70,52 @@ impl App {
             .endpoint_get(&workspace.id, name)
             .await?
             .ok_or_else(|| Error::not_found(Kind::Endpoint, name))
+    }
+
+    /// The endpoint that a client means which has an object of that name: the endpoint
+    /// itself or, where none has the name, the one with a version of that name, and
+    /// that version. The SDK makes each version a service that asks for its logs, keys
+    /// and tokens under its own name.
+    ///
+    /// # Errors
+    /// [`wharf_core::Error::NotFound`]; [`wharf_core::Error::Conflict`] when several
+    /// endpoints have such a version.
+    pub async fn endpoint_meant(
+        &self,
+        _caller: &Caller,
+        path: &WorkspacePath,
+        name: &str,
+    ) -> Result<(Endpoint, Option<EndpointName>)> {
+        let mut session = self.store().read().await?;
+        let workspace = find_workspace(&mut session, path).await?.id;
+        if let Some(endpoint) = session.endpoint_get(&workspace, name).await? {
+            return Ok((endpoint, None));
+        }
+        let version = Term {
+            kind: TermKind::Version,
+            name: name.to_owned(),
+            value: None,
+        };
+        let found = session
+            .endpoint_find(&workspace, &[version], None, SHOWN_ENDPOINTS + 1)
+            .await?;
+        let mut names: Vec<_> = found.iter().map(|it| format!("`{}`", it.name)).collect();
+        if names.len() > SHOWN_ENDPOINTS as usize {
+            names.truncate(SHOWN_ENDPOINTS as usize);
+            names.push("and others".to_owned());
+        }
+        match (<[Endpoint; 1]>::try_from(found), name.parse()) {
+            (Ok([endpoint]), Ok(version)) => Ok((endpoint, Some(version))),
+            _ if names.is_empty() => Err(Error::not_found(Kind::Endpoint, name)),
+            _ => {
+                let names = names.join(", ");
+                let why = format!(
+                    "is a version of several endpoints ({names}) and no service of its own; \
+                     ask the endpoint"
+                );
+                Err(Error::conflict(Kind::Endpoint, name, why))
+            }
+        }
     }
 
     /// The registered models that each endpoint's deployments use, as far as they
@@ -128,10 +177,11 @@ impl App {
     }
 
     /// The last `tail` lines of the replicas' logs, where there are versions of each
-    /// under a heading; while there are none, the log of the operation that makes them.
+    /// under a heading, or of the one that `name` means; while there are none, the log
+    /// of the operation that makes them.
     ///
     /// # Errors
-    /// [`wharf_core::Error::NotFound`].
+    /// As [`App::endpoint_meant`].
     pub async fn endpoint_logs(
         &self,
         caller: &Caller,
@@ -139,20 +189,22 @@ impl App {
         name: &str,
         tail: usize,
     ) -> Result<String> {
-        let endpoint = self.endpoint_get(caller, path, name).await?;
+        let (endpoint, version) = self.endpoint_meant(caller, path, name).await?;
         let tail = tail.clamp(1, MOST_LOG_LINES);
-        let deployments = &endpoint.spec.deployments;
+        let is_meant = |it: &&DeploymentSpec| version.as_ref().is_none_or(|name| *name == it.name);
+        let deployments: Vec<_> = endpoint.spec.deployments.iter().filter(is_meant).collect();
+        let has_headings = endpoint.spec.is_versioned && version.is_none();
         // Several versions share the lines that were asked for.
         let each = tail / deployments.len().max(1);
         let mut logs = String::new();
         for deployment in deployments {
             let status = endpoint.status.deployments.get(&deployment.id);
             let text = self.deployment_log(deployment, status, each.max(1)).await;
-            if endpoint.spec.is_versioned && !text.is_empty() {
+            if has_headings && !text.is_empty() {
                 logs.push_str(&format!("==> version {} <==\n", deployment.name));
             }
             logs.push_str(&text);
-            if endpoint.spec.is_versioned && !text.is_empty() && !text.ends_with('\n') {
+            if has_headings && !text.is_empty() && !text.ends_with('\n') {
                 logs.push('\n');
             }
         }

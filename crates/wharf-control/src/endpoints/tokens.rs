@@ -22,19 +22,19 @@ pub struct ScoringToken {
 }
 
 impl App {
-    /// A fresh token for an endpoint that asks for tokens. Nothing is kept of it: the
+    /// A fresh token for an endpoint that asks for tokens, also by the name of a version. Nothing is kept of it: the
     /// router checks it by its signature.
     ///
     /// # Errors
-    /// [`wharf_core::Error::NotFound`]; [`wharf_core::Error::Conflict`] when the
-    /// endpoint does not ask for tokens.
+    /// As [`App::endpoint_meant`]; [`wharf_core::Error::Conflict`] when the endpoint
+    /// does not ask for tokens.
     pub async fn endpoint_token(
         &self,
         caller: &Caller,
         path: &WorkspacePath,
         name: &str,
     ) -> Result<ScoringToken> {
-        let endpoint = self.endpoint_get(caller, path, name).await?;
+        let (endpoint, _) = self.endpoint_meant(caller, path, name).await?;
         let why = match endpoint.spec.authentication {
             Authentication::Token => None,
             Authentication::Key => Some(

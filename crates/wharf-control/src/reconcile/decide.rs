@@ -41,31 +41,12 @@ pub(crate) fn end<N: std::fmt::Display>(stands: &[(Option<N>, Stand)]) -> End {
     if stands.iter().any(|(_, stand)| *stand == Stand::Waiting) {
         return End::Open;
     }
-    let mut failed = stands.iter().filter_map(|(name, stand)| match stand {
+    let failed = stands.iter().filter_map(|(name, stand)| match stand {
         Stand::Failed(failure) => Some((name.as_ref(), failure)),
         _ => None,
     });
-    let told = |(name, failure): (Option<&N>, &Failure)| match name {
-        Some(name) => format!("version `{name}`: {}", failure.message),
-        None => failure.message.clone(),
-    };
-    match (failed.next(), failed.next()) {
-        (None, _) => End::Reached,
-        (Some(first), None) => End::Failed(Failure {
-            message: told(first),
-            ..first.1.clone()
-        }),
-        (Some(first), Some(second)) => {
-            let all = [first, second].into_iter().chain(failed);
-            let (messages, details): (Vec<_>, Vec<_>) =
-                all.map(|it| (told(it), it.1.details.clone())).unzip();
-            End::Failed(Failure {
-                code: first.1.code.clone(),
-                message: messages.join("\n"),
-                details: details.concat(),
-            })
-        }
-    }
+    let failed: Vec<_> = failed.collect();
+    Failure::together(&failed).map_or(End::Reached, End::Failed)
 }
 
 /// Longest time from a change to its end: environments are built before, so this

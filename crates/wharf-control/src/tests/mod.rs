@@ -3,6 +3,7 @@
 mod blobs;
 mod compute_tls;
 mod computes;
+mod endpoint_versions;
 mod endpoints;
 mod errors;
 mod existing_computes;

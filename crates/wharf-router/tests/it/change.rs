@@ -14,7 +14,7 @@ use wharf_router::Limits;
 use crate::{
     client::{Client, get, score},
     model::{Model, within},
-    router::{TestRouter, ready, route, table, target},
+    router::{KEY, TestRouter, ready, route, table, target},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,4 +184,86 @@ async fn a_stop_cuts_what_takes_too_long() {
     model.began(1).await;
     assert!(!within("end", router.handle.stop()).await);
     assert!(asked.await.is_err(), "it was cut");
+}
+
+/// An endpoint with a default deployment and one that gets all the traffic.
+async fn all_to_the_second(first: &Model, second: &Model) -> TestRouter {
+    let router = TestRouter::iris(&[], |_| ()).await;
+    let both = [first, second].map(|model| vec![model.replica.clone()]);
+    router
+        .replicas
+        .send_replace(ready((1..).zip(both).collect()));
+    let mut targets = vec![target(1), target(2)];
+    targets[0].weight = 0;
+    router.change(vec![route("iris", targets)]).await;
+    router
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_default_answers_for_a_deployment_without_replicas() {
+    let (first, second) = (Model::start("default"), Model::start("trial"));
+    let router = all_to_the_second(&first, &second).await;
+    assert_eq!(router.ask(score("")).await.model(), "trial");
+    // Killed, and the table does not know yet: nothing was sent, so it goes elsewhere.
+    second.kill().await;
+    assert_eq!(router.ask(score("")).await.model(), "default");
+    router
+        .replicas
+        .send_replace(ready(vec![(1, vec![first.replica.clone()])]));
+    assert_eq!(router.ask(score("")).await.model(), "default");
+    // Back again, it has its share again.
+    let third = Model::start("trial again");
+    let both = [&first, &third].map(|model| vec![model.replica.clone()]);
+    let both = ready((1..).zip(both).collect());
+    router.replicas.send_replace(both);
+    let returned = async { while router.ask(score("")).await.model() != "trial again" {} };
+    within("the trial's share", returned).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_replica_that_leaves_is_served_by_the_default() {
+    let (first, second) = (Model::start("default"), Model::start("trial"));
+    let router = all_to_the_second(&first, &second).await;
+    let held = router.begin(score("hold")).await;
+    second.began(1).await;
+    let waiting = router.begin(score("")).await;
+    router
+        .replicas
+        .send_replace(ready(vec![(1, vec![first.replica.clone()])]));
+    assert_eq!(waiting.await.unwrap().model(), "default");
+    second.let_go(1);
+    assert_eq!(held.await.unwrap().model(), "trial");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_answers_for_the_default() {
+    let (first, second) = (Model::start("default"), Model::start("trial"));
+    let router = TestRouter::iris(&[], |_| ()).await;
+    router
+        .replicas
+        .send_replace(ready(vec![(2, vec![second.replica.clone()])]));
+    let mut targets = vec![target(1), target(2)];
+    targets[0].max_wait = Duration::from_millis(50);
+    targets[1].weight = 0;
+    router.change(vec![route("iris", targets)]).await;
+    let reply = router.ask(score("")).await;
+    assert_eq!(reply.status, 503, "{}", reply.text());
+    assert!(reply.message().contains("No replica is ready"));
+    assert_eq!((first.count(), second.count()), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_swagger_of_an_endpoint_is_its_defaults() {
+    let (first, second) = (Model::start("default"), Model::start("trial"));
+    let router = all_to_the_second(&first, &second).await;
+    let key = format!("Bearer {KEY}");
+    for _ in 0..3 {
+        let request = get(
+            "/api/v1/service/iris/swagger.json",
+            &[("authorization", &key)],
+        );
+        let swagger = router.ask(request).await;
+        assert_eq!(swagger.model(), "default");
+    }
+    assert_eq!(router.ask(score("")).await.model(), "trial");
 }

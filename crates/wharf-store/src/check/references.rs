@@ -53,7 +53,10 @@ const RULES: &[(&str, &str)] = &[
              FROM endpoints, json_each(endpoints.spec, '$.tags') AS label
              UNION SELECT endpoints.id, 'property', label.key, label.value
              FROM endpoints, json_each(endpoints.spec, '$.properties') AS label
-             UNION SELECT endpoint, 'model', name, CAST(version AS TEXT) FROM endpoint_models)
+             UNION SELECT endpoint, 'model', name, CAST(version AS TEXT) FROM endpoint_models
+             UNION SELECT endpoints.id, 'version', json_extract(it.value, '$.name'), ''
+             FROM endpoints, json_each(endpoints.spec, '$.deployments') AS it
+             WHERE json_extract(endpoints.spec, '$.is_versioned') = 1)
          SELECT kind || ' ' || term FROM
              (SELECT * FROM wanted EXCEPT SELECT endpoint, kind, term, value FROM endpoint_terms)
          UNION ALL SELECT kind || ' ' || term FROM

@@ -10,7 +10,7 @@ use wharf_core::{
     finding::Findings,
     model::Model,
     operation::OperationId,
-    resource::{Failure, Observed},
+    resource::Failure,
     scaling::Scaling,
 };
 
@@ -59,8 +59,8 @@ pub fn document(view: &ServiceView<'_>, expand: bool) -> Value {
     } else {
         merge(&mut document, settings(endpoint));
     }
-    if let Observed::Failed { failure, .. } = &endpoint.status.observed {
-        document["error"] = error(failure);
+    if let Some(failure) = endpoint.failure() {
+        document["error"] = error(&failure);
     }
     if let Some(operation) = view.operation {
         document["operationId"] = operation.to_string().into();

@@ -5,8 +5,10 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use wharf_core::{
-    endpoint::Endpoint,
+    deployment::DeploymentStatus,
+    endpoint::{Endpoint, EndpointStatus},
     finding::Finding,
+    resource::{Failure, Generation, Observed},
     version::{Version, VersionRole},
 };
 
@@ -178,6 +180,38 @@ fn paths_that_lead_nowhere_are_all_told() {
     let findings = patched(&json!(patch)).expect_err("refused");
     let fields: Vec<_> = findings.iter().map(|it| it.field.as_str()).collect();
     assert_eq!(fields, paths);
+}
+
+#[test]
+fn an_error_names_what_is_still_broken() {
+    let mut endpoint = versioned();
+    let failure = |message: &str| Failure::new("ReplicaFailed", message);
+    endpoint.status = EndpointStatus::new(&endpoint.spec.deployments);
+    endpoint.status.observed = Observed::Failed {
+        at: Generation::FIRST,
+        failure: failure("version `one`: bad\nversion `two`: worse"),
+    };
+    let ids = [0, 1].map(|index| endpoint.spec.deployments[index].id);
+    for (id, message) in ids.into_iter().zip(["bad", "worse"]) {
+        let status = endpoint.status.deployments.get_mut(&id).expect("there");
+        status.failure = Some(failure(message));
+        status.failed_at = Some(Generation::FIRST);
+    }
+    let said = |endpoint: &Endpoint| shown(endpoint, true)["error"]["message"].clone();
+    assert_eq!(said(&endpoint), "version `one`: bad\nversion `two`: worse");
+    // One comes right by itself.
+    endpoint
+        .status
+        .deployments
+        .insert(ids[0], DeploymentStatus::default());
+    assert_eq!(said(&endpoint), "version `two`: worse");
+    // What was none of a version's stays.
+    endpoint.status = EndpointStatus::new(&endpoint.spec.deployments);
+    endpoint.status.observed = Observed::Failed {
+        at: Generation::FIRST,
+        failure: failure("the cluster is away"),
+    };
+    assert_eq!(said(&endpoint), "the cluster is away");
 }
 
 #[test]
