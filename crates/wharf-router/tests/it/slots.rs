@@ -3,9 +3,10 @@
 use std::{collections::HashMap, time::Duration};
 
 use futures_util::future::{join_all, select_ok};
+use tokio::task::JoinHandle;
 
 use crate::{
-    client::score,
+    client::{Reply, score},
     model::{Model, within},
     router::{TestRouter, ready, route, target},
 };
@@ -180,6 +181,23 @@ async fn until_refused(router: &TestRouter, text: &str) {
     within(text, asking).await;
 }
 
+/// Opens a request that waits for the slot. Who asks `quick` at the same moment may have
+/// the only place: then it is opened again.
+async fn waiting(
+    router: &TestRouter,
+    open: impl AsyncFn() -> JoinHandle<Reply>,
+) -> JoinHandle<Reply> {
+    loop {
+        let mut opened = open().await;
+        tokio::select! {
+            () = until_refused(router, "1 requests wait already") => return opened,
+            reply = &mut opened => {
+                assert_eq!(reply.unwrap().status, 503, "the only slot is taken");
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_keeps_the_slot_until_the_model_is_done() {
     let model = Model::start("a");
@@ -190,8 +208,7 @@ async fn a_client_that_leaves_keeps_the_slot_until_the_model_is_done() {
         model.began(before + 1).await;
         left.abort();
         assert!(left.await.unwrap_err().is_cancelled());
-        let next = router.begin(score("hold")).await;
-        until_refused(&router, "1 requests wait already").await;
+        let next = waiting(&router, async || router.begin(score("hold")).await).await;
         assert_eq!(
             model.count(),
             before + 1,
@@ -212,8 +229,7 @@ async fn a_client_that_leaves_a_stream_keeps_the_slot_until_the_model_is_done() 
         let answer = within("head", client.send(score("stream"))).await.unwrap();
         assert_eq!(answer.status(), 200);
         drop((answer, client));
-        let next = router.begin(score("")).await;
-        until_refused(&router, "1 requests wait already").await;
+        let next = waiting(&router, async || router.begin(score("")).await).await;
         assert_eq!(
             model.count(),
             before + 1,
@@ -233,10 +249,15 @@ async fn one_who_leaves_the_queue_makes_room() {
     let router = with_quick_route(&model).await;
     let held = router.begin(score("hold")).await;
     model.began(1).await;
-    for mut client in [router.client().await, router.client2().await] {
-        let waiting = tokio::spawn(async move { client.ask(score("")).await });
-        until_refused(&router, "1 requests wait already").await;
-        waiting.abort();
+    for is_http2 in [false, true] {
+        let open = async || {
+            let mut client = match is_http2 {
+                false => router.client().await,
+                true => router.client2().await,
+            };
+            tokio::spawn(async move { client.ask(score("")).await })
+        };
+        waiting(&router, open).await.abort();
         until_refused(&router, "busy for 20 ms").await;
     }
     model.let_go(1);
