@@ -17,7 +17,8 @@ use wharf_core::model::ArtifactPath;
 
 use crate::listen::Server;
 
-const SHORT: Duration = Duration::from_millis(50);
+/// Long enough for a good request on a busy machine.
+const SHORT: Duration = Duration::from_secs(2);
 /// More than the buffers between a server and its client hold.
 const LARGE: usize = 24 * 1024 * 1024;
 const ARTIFACT: &str = "LocalUpload/a/large";
