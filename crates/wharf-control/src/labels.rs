@@ -29,7 +29,13 @@ pub(crate) fn check(field: &str, labels: &BTreeMap<String, String>, findings: &m
     }
 }
 
-/// Properties can be added, never changed or removed, as the SDK documents.
+/// Prefixes of the properties by which the SDK says where a script runs: from a git
+/// checkout it sends them anew with every deploy and update (`azureml-core`,
+/// `_git_repo_utils`), and they differ from commit to commit.
+const TRACKING: [&str; 2] = ["azureml.git.", "mlflow.source.git."];
+
+/// Properties can be added, never changed or removed, as the SDK documents. Those that
+/// track a git checkout follow it.
 pub(crate) fn check_only_added(
     field: &str,
     before: &BTreeMap<String, String>,
@@ -37,6 +43,10 @@ pub(crate) fn check_only_added(
     findings: &mut Vec<Finding>,
 ) {
     for (name, value) in before {
+        let is_tracking = TRACKING.iter().any(|prefix| name.starts_with(prefix));
+        if is_tracking {
+            continue;
+        }
         if after.get(name) != Some(value) {
             findings.push(Finding::new(
                 format!("{field}.{name}"),

@@ -298,7 +298,9 @@ impl App {
             return Err(Error::Invalid(findings));
         };
         self.check_environment(checked.environment.as_ref(), &mut findings);
-        if let Some(known) = known {
+        if let Some(known) = known
+            && !request.overwrite
+        {
             labels::check_only_added(
                 "properties",
                 &known.spec.properties,

@@ -52,7 +52,9 @@ impl App {
         else {
             return Err(Error::Invalid(findings));
         };
-        if let Some(known) = known {
+        if let Some(known) = known
+            && !request.overwrite
+        {
             labels::check_only_added(
                 "properties",
                 &known.spec.properties,
@@ -74,7 +76,9 @@ impl App {
             let name = version.deployment.name.as_str();
             self.check_capacity(compute.as_ref(), &version.deployment, &mut pin.findings);
             let before = known_version(known, name).and_then(|it| it.version.as_ref());
-            if let Some(before) = before {
+            if let Some(before) = before
+                && !request.overwrite
+            {
                 labels::check_only_added(
                     "properties",
                     &before.properties,

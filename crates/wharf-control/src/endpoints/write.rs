@@ -151,6 +151,29 @@ async fn delete(
     Ok(Some((known.id, operation.id)))
 }
 
+/// What an overwrite asks for: properties can only be added, also by it. The values that
+/// it names are its own.
+fn with_kept_properties(known: &Endpoint, mut request: EndpointRequest) -> EndpointRequest {
+    for (name, value) in &known.spec.properties {
+        let kept = request.properties.entry(name.clone());
+        kept.or_insert_with(|| value.clone());
+    }
+    for version in request.versions.iter_mut().flatten() {
+        let asked = &mut version.deployment;
+        let mut there = known.spec.deployments.iter();
+        let there = there.find(|it| it.name.as_str() == asked.name);
+        for (name, value) in there
+            .and_then(|it| it.version.as_ref())
+            .into_iter()
+            .flat_map(|version| &version.properties)
+        {
+            let kept = asked.properties.entry(name.clone());
+            kept.or_insert_with(|| value.clone());
+        }
+    }
+    request
+}
+
 impl App {
     /// Whether `name` can be given to a new endpoint.
     ///
@@ -195,7 +218,11 @@ impl App {
             (Some(known), false) if !request.overwrite => return Err(taken(known.name.as_str())),
             _ => {}
         }
-        self.pin(&workspace, request, known.as_ref()).await?;
+        let request = match &known {
+            Some(known) if request.overwrite => with_kept_properties(known, request.clone()),
+            _ => request.clone(),
+        };
+        self.pin(&workspace, &request, known.as_ref()).await?;
         Ok(())
     }
 
@@ -261,27 +288,7 @@ impl App {
         known: &Endpoint,
         request: EndpointRequest,
     ) -> Result<Written<Endpoint>> {
-        let mut request = request;
-        // Properties can only be added, also by an overwrite.
-        for (name, value) in &known.spec.properties {
-            request
-                .properties
-                .entry(name.clone())
-                .or_insert_with(|| value.clone());
-        }
-        for version in request.versions.iter_mut().flatten() {
-            let asked = &mut version.deployment;
-            let mut there = known.spec.deployments.iter();
-            let there = there.find(|it| it.name.as_str() == asked.name);
-            for (name, value) in there
-                .and_then(|it| it.version.as_ref())
-                .into_iter()
-                .flat_map(|version| &version.properties)
-            {
-                let kept = asked.properties.entry(name.clone());
-                kept.or_insert_with(|| value.clone());
-            }
-        }
+        let request = with_kept_properties(known, request);
         let spec = self.pin(workspace, &request, Some(known)).await?;
         let chosen = ChosenKeys {
             primary: request.primary_key,
@@ -315,7 +322,7 @@ impl App {
         path: &WorkspacePath,
         name: &str,
         expected: Generation,
-        request: EndpointRequest,
+        mut request: EndpointRequest,
     ) -> Result<Written<Endpoint>> {
         let mut session = self.store().read().await?;
         let workspace = find_workspace(&mut session, path).await?;
@@ -336,6 +343,8 @@ impl App {
                 format!("is `{name}` and cannot be changed"),
             ));
         }
+        // A change is no overwrite, whatever the document says.
+        request.overwrite = false;
         let spec = self.pin(&workspace, &request, Some(&known)).await?;
         self.write_update(known, spec, ChosenKeys::default()).await
     }

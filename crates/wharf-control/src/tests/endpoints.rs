@@ -383,12 +383,28 @@ async fn properties_are_only_added_and_keys_are_kept() {
     let mut changed = request.clone();
     changed.properties.insert("a".into(), "2".into());
     assert_eq!(fields(update(&test, changed).await), ["properties.a"]);
+    // From a git checkout the SDK sends these anew each time.
+    for commit in ["c1", "c2"] {
+        let mut tracked = request.clone();
+        let name = "azureml.git.commit".to_owned();
+        tracked.properties.insert(name.clone(), commit.into());
+        update(&test, tracked).await.unwrap();
+        assert_eq!(test.endpoint("iris").await.spec.properties[&name], commit);
+    }
     // An overwrite keeps the properties, and the keys that it does not name.
     let mut over = endpoint_request("iris", "aks", &["iris:1"]);
     over.overwrite = true;
     create(&test, over.clone()).await.unwrap();
     assert_eq!(test.endpoint("iris").await.spec.properties["a"], "1");
     assert_eq!(keys().await, before);
+    // What it names is its own, and the check before says the same.
+    over.properties.insert("a".into(), "3".into());
+    let checked = test
+        .app
+        .endpoint_check(&test.caller, &test.path, &over, false);
+    checked.await.unwrap();
+    create(&test, over.clone()).await.unwrap();
+    assert_eq!(test.endpoint("iris").await.spec.properties["a"], "3");
     over.secondary_key = Some(Secret::new("another-secondary"));
     create(&test, over).await.unwrap();
     assert_eq!(keys().await.primary, before.primary);
