@@ -6,7 +6,7 @@ use futures_util::future::{join_all, select_ok};
 use tokio::task::JoinHandle;
 
 use crate::{
-    client::{Reply, score},
+    client::{Client, Reply, score},
     model::{Model, within},
     router::{TestRouter, ready, route, target},
 };
@@ -185,10 +185,12 @@ async fn until_refused(router: &TestRouter, text: &str) {
 /// the only place: then it is opened again.
 async fn waiting(
     router: &TestRouter,
-    open: impl AsyncFn() -> JoinHandle<Reply>,
+    connect: impl AsyncFn() -> Client,
+    body: &'static str,
 ) -> JoinHandle<Reply> {
     loop {
-        let mut opened = open().await;
+        let mut client = connect().await;
+        let mut opened = tokio::spawn(async move { client.ask(score(body)).await });
         tokio::select! {
             () = until_refused(router, "1 requests wait already") => return opened,
             reply = &mut opened => {
@@ -208,7 +210,7 @@ async fn a_client_that_leaves_keeps_the_slot_until_the_model_is_done() {
         model.began(before + 1).await;
         left.abort();
         assert!(left.await.unwrap_err().is_cancelled());
-        let next = waiting(&router, async || router.begin(score("hold")).await).await;
+        let next = waiting(&router, async || router.client().await, "hold").await;
         assert_eq!(
             model.count(),
             before + 1,
@@ -229,7 +231,7 @@ async fn a_client_that_leaves_a_stream_keeps_the_slot_until_the_model_is_done() 
         let answer = within("head", client.send(score("stream"))).await.unwrap();
         assert_eq!(answer.status(), 200);
         drop((answer, client));
-        let next = waiting(&router, async || router.begin(score("")).await).await;
+        let next = waiting(&router, async || router.client().await, "").await;
         assert_eq!(
             model.count(),
             before + 1,
@@ -250,14 +252,11 @@ async fn one_who_leaves_the_queue_makes_room() {
     let held = router.begin(score("hold")).await;
     model.began(1).await;
     for is_http2 in [false, true] {
-        let open = async || {
-            let mut client = match is_http2 {
-                false => router.client().await,
-                true => router.client2().await,
-            };
-            tokio::spawn(async move { client.ask(score("")).await })
+        let connect = async || match is_http2 {
+            false => router.client().await,
+            true => router.client2().await,
         };
-        waiting(&router, open).await.abort();
+        waiting(&router, connect, "").await.abort();
         until_refused(&router, "busy for 20 ms").await;
     }
     model.let_go(1);
