@@ -8,7 +8,7 @@
 //!                         ROUTES, one page
 //! ```
 //!
-//! - [`listen`]: TLS and connections; [`head_timer`], [`activity`]: how long they stay;
+//! - [`listen`]: TLS and connections; [`activity`]: how long those of HTTP/2 stay;
 //!   [`dispatch`]: the phases of one request
 //! - [`router`]: every route on one page; [`tree`]: how paths find them
 //! - [`authorize`]: what a route does to what, and whether the caller may;
@@ -30,7 +30,6 @@ mod blob;
 mod body;
 mod call;
 mod dispatch;
-mod head_timer;
 mod json;
 mod listen;
 mod metadata;

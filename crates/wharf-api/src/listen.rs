@@ -18,12 +18,12 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use wharf_core::room::{Place, Room};
+use wharf_http::{Counted, HeadTimer};
 
 use crate::{
     activity::{Activity, Quiet},
     audit::Peer,
     dispatch::Api,
-    head_timer::{Counted, HeadTimer},
     settings::Limits,
 };
 
@@ -137,7 +137,11 @@ async fn serve_http1(
     let stream = Counted::new(stream);
     let mut builder = http1::Builder::new();
     builder
-        .timer(HeadTimer::new(&stream, limits))
+        .timer(HeadTimer::new(
+            stream.count(),
+            limits.head_time,
+            limits.idle,
+        ))
         .header_read_timeout(limits.head_time)
         .max_headers(limits.headers)
         .max_header_size(limits.head_bytes + limits.uri_bytes)

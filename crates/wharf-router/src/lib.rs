@@ -30,7 +30,6 @@ mod breaker;
 mod drain;
 mod error;
 mod forward;
-mod head_timer;
 mod listen;
 mod load;
 mod lookup;

@@ -20,13 +20,13 @@ use wharf_core::{
     room::{Place, Room},
     route::{ReplicaTable, RouteTable},
 };
+use wharf_http::HeadTimer;
 
 use crate::{
     Shared,
     body::Budget,
     drain::{Phase, Stop},
     error::StartError,
-    head_timer::HeadTimer,
     metrics::Counters,
     patience::Patient,
     scaler::{self, Scaler},
@@ -224,7 +224,7 @@ async fn connection(
     let is_http2 = tls::is_http2(&stream);
     let stream = Patient::new(stream, &shared.limits);
     let limits = shared.limits.clone();
-    let head_timer = HeadTimer::new(stream.count(), &limits);
+    let head_timer = HeadTimer::new(stream.count(), limits.head_time, limits.idle);
     let io = TokioIo::new(stream);
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);

@@ -13,13 +13,17 @@ use crate::finding::Finding;
 /// Who may import whom of ours, in normal and build dependencies.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("wharf-core", &[]),
+    ("wharf-http", &[]),
     ("wharf-scorer", &[]),
     ("wharf-wire", &["wharf-core"]),
     ("wharf-store", &["wharf-core"]),
     ("wharf-cluster", &["wharf-core"]),
-    ("wharf-router", &["wharf-core"]),
+    ("wharf-router", &["wharf-http", "wharf-core"]),
     ("wharf-control", &["wharf-store", "wharf-core"]),
-    ("wharf-api", &["wharf-wire", "wharf-control", "wharf-core"]),
+    (
+        "wharf-api",
+        &["wharf-wire", "wharf-control", "wharf-http", "wharf-core"],
+    ),
     ("wharf-cli", &["wharf-wire", "wharf-core"]),
     (
         "wharf",

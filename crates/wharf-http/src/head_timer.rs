@@ -17,27 +17,33 @@ use std::{
 use hyper::rt::{Sleep, Timer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::settings::Limits;
-
 /// A stream that counts what is read from it.
-pub(crate) struct Counted<S> {
+#[derive(Debug)]
+pub struct Counted<S> {
     stream: S,
     read: Arc<AtomicU64>,
 }
 
 impl<S> Counted<S> {
-    pub(crate) fn new(stream: S) -> Self {
+    /// Counts from now on.
+    pub fn new(stream: S) -> Self {
         Self {
             stream,
             read: Arc::default(),
         }
     }
+
+    /// What counts the bytes that are read.
+    pub fn count(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.read)
+    }
 }
 
-/// hyper's timer for heads. The first head of a connection, and each from its first
-/// byte on, has [`Limits::head_time`]; before a later one comes, the connection may idle
-/// for [`Limits::idle`].
-pub(crate) struct HeadTimer {
+/// hyper's timer for heads. The first head of a connection has what hyper is told
+/// (`header_read_timeout`), and each later one as much from its first byte on; before
+/// that comes, the connection may idle for longer.
+#[derive(Debug)]
+pub struct HeadTimer {
     head_time: Duration,
     idle: Duration,
     read: Arc<AtomicU64>,
@@ -45,11 +51,13 @@ pub(crate) struct HeadTimer {
 }
 
 impl HeadTimer {
-    pub(crate) fn new<S>(stream: &Counted<S>, limits: &Limits) -> Self {
+    /// `read` counts the bytes that came in on the connection. `head_time` is what hyper
+    /// is told, `idle` how long the connection may wait after a request.
+    pub fn new(read: Arc<AtomicU64>, head_time: Duration, idle: Duration) -> Self {
         Self {
-            head_time: limits.head_time,
-            idle: limits.idle,
-            read: Arc::clone(&stream.read),
+            head_time,
+            idle,
+            read,
             had_one: AtomicBool::new(false),
         }
     }
@@ -168,18 +176,19 @@ mod tests {
 
     use super::*;
 
+    const HEAD_TIME: Duration = Duration::from_secs(10);
+    const IDLE: Duration = Duration::from_secs(120);
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-    /// A connection that is served with the default limits. The clock stands still
+    /// A connection that is served. The clock stands still
     /// unless nothing else is to do.
     fn connect() -> DuplexStream {
         let (client, server) = tokio::io::duplex(64 * 1024);
-        let limits = Limits::default();
         let stream = Counted::new(server);
         let mut builder = http1::Builder::new();
         builder
-            .timer(HeadTimer::new(&stream, &limits))
-            .header_read_timeout(limits.head_time);
+            .timer(HeadTimer::new(stream.count(), HEAD_TIME, IDLE))
+            .header_read_timeout(HEAD_TIME);
         let service = service_fn(|_| async {
             Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"hello"))))
         });
@@ -247,5 +256,49 @@ mod tests {
         let mut first = [0; 15];
         client.read_exact(&mut first).await.expect("an answer");
         assert_eq!(&first, b"HTTP/1.1 200 OK");
+    }
+
+    fn timer() -> (Arc<AtomicU64>, HeadTimer) {
+        let read = Arc::new(AtomicU64::new(0));
+        let timer = HeadTimer::new(Arc::clone(&read), HEAD_TIME, IDLE);
+        (read, timer)
+    }
+
+    /// As hyper begins to wait for a head.
+    fn wait(timer: &HeadTimer) -> Pin<Box<dyn Sleep>> {
+        timer.sleep(HEAD_TIME)
+    }
+
+    async fn seconds(sleep: impl Future) -> u64 {
+        let began = Instant::now();
+        sleep.await;
+        began.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_head_has_ten_seconds_and_an_idle_connection_more() {
+        let (_read, timer) = timer();
+        assert_eq!(seconds(wait(&timer)).await, 10);
+        assert_eq!(seconds(wait(&timer)).await, 120);
+        assert_eq!(seconds(wait(&timer)).await, 120);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bytes_give_a_later_head_no_more_time() {
+        let (read, timer) = timer();
+        drop(wait(&timer));
+        read.store(100, Relaxed);
+        let mut head = wait(&timer);
+        tokio::time::timeout(Duration::from_secs(60), &mut head)
+            .await
+            .expect_err("it idles");
+        for (more, time) in [(1, 4), (2, 5)] {
+            read.store(100 + more, Relaxed);
+            tokio::time::timeout(Duration::from_secs(time), &mut head)
+                .await
+                .expect_err("its time is not over");
+        }
+        // Bytes give no more time: nine of ten seconds are over.
+        assert_eq!(seconds(head).await, 1);
     }
 }
