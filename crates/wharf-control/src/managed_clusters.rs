@@ -374,25 +374,15 @@ impl App {
     ) -> Result<Listed<ManagedCluster>> {
         let mut session = self.store().read().await?;
         let listed = find_listed(&mut session, subscription, group).await?;
-        let key = |cluster: &ManagedCluster| format!("{}/{}", cluster.group, cluster.name);
-        let wanted = page.look_ahead();
-        let mut after = page.after.clone();
-        let mut found = Vec::new();
-        loop {
-            let after_key = after.as_deref().and_then(|after| after.split_once('/'));
-            let batch = session
-                .managed_cluster_list(&listed, group, after_key, wanted)
-                .await?;
-            let is_last = batch.len() < wanted as usize;
-            after = batch.last().map(key);
-            let is_readable =
-                |cluster: &ManagedCluster| caller.may_read(&cluster.resource_id().scope());
-            found.extend(batch.into_iter().filter(is_readable));
-            if is_last || found.len() >= wanted as usize {
-                break;
-            }
+        let is_readable = |it: &ManagedCluster| caller.may_read(&it.resource_id().scope());
+        let key = |it: &ManagedCluster| format!("{}/{}", it.group, it.name);
+        let mut gathered = page.gather();
+        while !gathered.is_done() {
+            let after = gathered.after().and_then(|after| after.split_once('/'));
+            let batch = session.managed_cluster_list(&listed, group, after, page.look_ahead());
+            gathered.add(batch.await?, is_readable, key);
         }
-        Ok(page.listed(found, key))
+        Ok(gathered.listed(key))
     }
 }
 

@@ -283,27 +283,15 @@ impl App {
     ) -> Result<Listed<Workspace>> {
         let mut session = self.store().read().await?;
         let listed = find_listed(&mut session, subscription, group).await?;
-        let key = |workspace: &Workspace| format!("{}/{}", workspace.group, workspace.name);
-        let wanted = page.look_ahead();
-        let mut after = page.after.clone();
-        let mut found = Vec::new();
-        loop {
-            let batch = session
-                .workspace_list(
-                    &listed,
-                    group,
-                    after.as_deref().and_then(|after| after.split_once('/')),
-                    wanted,
-                )
-                .await?;
-            let is_last = batch.len() < wanted as usize;
-            after = batch.last().map(key);
-            found.extend(batch.into_iter().filter(|it| caller.may_read(&it.scope())));
-            if is_last || found.len() >= wanted as usize {
-                break;
-            }
+        let is_readable = |it: &Workspace| caller.may_read(&it.scope());
+        let key = |it: &Workspace| format!("{}/{}", it.group, it.name);
+        let mut gathered = page.gather();
+        while !gathered.is_done() {
+            let after = gathered.after().and_then(|after| after.split_once('/'));
+            let batch = session.workspace_list(&listed, group, after, page.look_ahead());
+            gathered.add(batch.await?, is_readable, key);
         }
-        Ok(page.listed(found, key))
+        Ok(gathered.listed(key))
     }
 }
 

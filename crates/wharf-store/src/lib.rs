@@ -8,7 +8,8 @@
 //! ```
 //!
 //! - [`store`]: opening, reading, and the one writer with group commit
-//! - one file per noun, each with its reads ([`Session`]) and writes ([`Txn`])
+//! - one file per noun, each with its reads ([`Session`]) and writes ([`Txn`]); [`group_page`]: pages
+//!   of what lies in resource groups
 //! - [`blobs`]: bytes by their digest, and bytes of [`blocks`]; [`operation_logs`]: lines by operation;
 //!   [`audit_log`]: who did what
 //! - [`check`]: whether all of it still holds
@@ -33,6 +34,7 @@ pub mod endpoints;
 pub mod environments;
 pub mod error;
 mod fault;
+mod group_page;
 pub mod managed_clusters;
 pub mod meta;
 pub mod model_terms;

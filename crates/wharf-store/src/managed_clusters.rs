@@ -11,6 +11,7 @@ use wharf_core::{
 
 use crate::{
     Session, StoreError, Txn,
+    group_page::GroupPage,
     row::{self, Columns as _, id, json},
 };
 
@@ -72,30 +73,21 @@ impl Session {
         after: Option<(&str, &str)>,
         limit: u32,
     ) -> Result<Vec<ManagedCluster>> {
-        let (after_group, after_name) = after.unwrap_or_default();
-        let (after_group, after_name) = (
-            after_group.to_ascii_lowercase(),
-            after_name.to_ascii_lowercase(),
-        );
-        let query = match group {
-            Some(group) => sqlx::query(
-                "SELECT * FROM managed_clusters
-                 WHERE subscription = ? AND group_key = ? AND name_key > ?
-                 ORDER BY name_key LIMIT ?",
-            )
-            .bind(id(subscription))
-            .bind(group.to_ascii_lowercase())
-            .bind(after_name),
-            None => sqlx::query(
-                "SELECT * FROM managed_clusters
-                 WHERE subscription = ? AND (group_key, name_key) > (?, ?)
-                 ORDER BY group_key, name_key LIMIT ?",
-            )
-            .bind(id(subscription))
-            .bind(after_group)
-            .bind(after_name),
+        let page = GroupPage {
+            subscription,
+            group,
+            after,
+            limit,
         };
-        let rows = query.bind(limit).fetch_all(self.db()).await?;
+        let query = page.query(
+            "SELECT * FROM managed_clusters
+             WHERE subscription = ? AND group_key = ? AND name_key > ?
+             ORDER BY name_key LIMIT ?",
+            "SELECT * FROM managed_clusters
+             WHERE subscription = ? AND (group_key, name_key) > (?, ?)
+             ORDER BY group_key, name_key LIMIT ?",
+        );
+        let rows = query.fetch_all(self.db()).await?;
         rows.iter().map(managed_cluster).collect()
     }
 
