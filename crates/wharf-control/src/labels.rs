@@ -31,7 +31,8 @@ pub(crate) fn check(field: &str, labels: &BTreeMap<String, String>, findings: &m
 
 /// Prefixes of the properties by which the SDK says where a script runs: from a git
 /// checkout it sends them anew with every deploy and update (`azureml-core`,
-/// `_git_repo_utils`), and they differ from commit to commit.
+/// `_base_sdk_common/tracking/git_tracking_info_provider.py`), and they differ from
+/// commit to commit.
 const TRACKING: [&str; 2] = ["azureml.git.", "mlflow.source.git."];
 
 /// Properties can be added, never changed or removed, as the SDK documents. Those that
@@ -44,10 +45,7 @@ pub(crate) fn check_only_added(
 ) {
     for (name, value) in before {
         let is_tracking = TRACKING.iter().any(|prefix| name.starts_with(prefix));
-        if is_tracking {
-            continue;
-        }
-        if after.get(name) != Some(value) {
+        if !is_tracking && after.get(name) != Some(value) {
             findings.push(Finding::new(
                 format!("{field}.{name}"),
                 "cannot be changed or removed: properties can only be added; use tags for what \

@@ -133,9 +133,10 @@ pub(crate) struct Slots {
 
 impl Slots {
     /// Kills all workers, whatever they do, and waits until they are gone.
-    pub(crate) async fn end(self) {
+    pub(crate) async fn end(mut self) {
         drop(self.end);
-        self.tasks.join_all().await;
+        // One that broke off is no reason to leave the others.
+        while self.tasks.join_next().await.is_some() {}
     }
 }
 

@@ -1,5 +1,5 @@
-//! What endpoints are looked for by: tags, properties, models, versions. Each is a row, so that
-//! a filtered list costs what it finds and not what there is.
+//! What endpoints are looked for by: tags, properties, models, versions. Each is a row,
+//! so that a filtered list costs what it finds and not what there is.
 
 use sqlx::{QueryBuilder, Sqlite};
 use uuid::Uuid;

@@ -152,8 +152,8 @@ pub(super) async fn delete(call: Call, caller: Caller) -> Answered {
     }
 }
 
-/// The last lines of a service's replicas, or of one version's; with `init` those of what went before
-/// them, its environment's build.
+/// The last lines of a service's replicas, or of one version's; with `init` those of
+/// what went before them, its environment's build.
 pub(super) async fn logs(call: Call, caller: Caller) -> Answered {
     let (app, path, name) = (call.app(), call.workspace(), call.parameter("service"));
     let tail = ask::number(&call, "tail", &(1..=MOST_LINES))?.unwrap_or(USUAL_LINES);

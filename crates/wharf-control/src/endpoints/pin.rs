@@ -244,6 +244,14 @@ fn frameworks(models: &[PinnedModel]) -> Vec<ModelFramework> {
     known.collect()
 }
 
+/// The endpoint whose properties a request may only add to: none for an overwrite.
+pub(super) fn not_overwritten<'a>(
+    known: Option<&'a Endpoint>,
+    request: &EndpointRequest,
+) -> Option<&'a Endpoint> {
+    known.filter(|_| !request.overwrite)
+}
+
 /// The cluster of `compute`, once the endpoint has left the one where it began.
 pub(super) fn moved_to(known: Option<&Endpoint>, compute: &Compute) -> Option<Uuid> {
     let known = known?;
@@ -298,9 +306,7 @@ impl App {
             return Err(Error::Invalid(findings));
         };
         self.check_environment(checked.environment.as_ref(), &mut findings);
-        if let Some(known) = known
-            && !request.overwrite
-        {
+        if let Some(known) = not_overwritten(known, request) {
             labels::check_only_added(
                 "properties",
                 &known.spec.properties,

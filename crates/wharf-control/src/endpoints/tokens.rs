@@ -22,8 +22,8 @@ pub struct ScoringToken {
 }
 
 impl App {
-    /// A fresh token for an endpoint that asks for tokens, also by the name of a version. Nothing is kept of it: the
-    /// router checks it by its signature.
+    /// A fresh token for an endpoint that asks for tokens, also by the name of a version.
+    /// Nothing is kept of it: the router checks it by its signature.
     ///
     /// # Errors
     /// As [`App::endpoint_meant`]; [`wharf_core::Error::Conflict`] when the endpoint

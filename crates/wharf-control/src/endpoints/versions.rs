@@ -13,7 +13,7 @@ use wharf_core::{
     workspace::Workspace,
 };
 
-use super::pin::{Pin, moved_to, next_generation};
+use super::pin::{Pin, moved_to, next_generation, not_overwritten};
 use crate::{App, labels};
 
 /// The version of that name as it is now.
@@ -52,9 +52,7 @@ impl App {
         else {
             return Err(Error::Invalid(findings));
         };
-        if let Some(known) = known
-            && !request.overwrite
-        {
+        if let Some(known) = not_overwritten(known, &request) {
             labels::check_only_added(
                 "properties",
                 &known.spec.properties,
@@ -75,10 +73,8 @@ impl App {
         for (asked, version) in asked.iter().zip(&checked.versions) {
             let name = version.deployment.name.as_str();
             self.check_capacity(compute.as_ref(), &version.deployment, &mut pin.findings);
-            let before = known_version(known, name).and_then(|it| it.version.as_ref());
-            if let Some(before) = before
-                && !request.overwrite
-            {
+            let before = known_version(not_overwritten(known, &request), name);
+            if let Some(before) = before.and_then(|it| it.version.as_ref()) {
                 labels::check_only_added(
                     "properties",
                     &before.properties,

@@ -218,11 +218,12 @@ impl App {
             (Some(known), false) if !request.overwrite => return Err(taken(known.name.as_str())),
             _ => {}
         }
-        let request = match &known {
-            Some(known) if request.overwrite => with_kept_properties(known, request.clone()),
-            _ => request.clone(),
+        let overwriting = match &known {
+            Some(known) if request.overwrite => Some(with_kept_properties(known, request.clone())),
+            _ => None,
         };
-        self.pin(&workspace, &request, known.as_ref()).await?;
+        let request = overwriting.as_ref().unwrap_or(request);
+        self.pin(&workspace, request, known.as_ref()).await?;
         Ok(())
     }
 

@@ -39,7 +39,7 @@ async fn reads() {
 }
 
 /// The names of all pages of a list, page by page.
-async fn names_of_pages(client: &Surface, first: String) -> Vec<Vec<String>> {
+pub(super) async fn names_of_pages(client: &Surface, first: String) -> Vec<Vec<String>> {
     let (mut pages, mut next) = (Vec::new(), Some(first));
     while let Some(path) = next.take() {
         let page = client.get(&path).await.json();

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 
+use super::places::names_of_pages;
 use crate::{snapshot::assert_answer, surface::Surface};
 
 const WORKSPACES: &str = "/providers/Microsoft.MachineLearningServices/workspaces";
@@ -64,17 +65,8 @@ async fn made_changed_and_removed() {
     assert_eq!(second["value"][0]["name"], "second");
     assert!(second.get("nextLink").is_none(), "{second}");
     // The clusters come after the workspaces, and no page has more than was asked for.
-    let mut names = Vec::new();
-    let mut next = Some(client.in_subscription("/resources?$top=1"));
-    while let Some(path) = next.take() {
-        let page = client.get(&path).await.json();
-        assert_eq!(page["value"].as_array().map(Vec::len), Some(1), "{page}");
-        names.push(page["value"][0]["name"].clone());
-        let link = page["nextLink"].as_str();
-        let path = link.map(|link| link.strip_prefix("https://localhost:8443").expect("ours"));
-        next = path.map(str::to_owned);
-    }
-    assert_eq!(names, ["default", "second", "local"]);
+    let pages = names_of_pages(&client, client.in_subscription("/resources?$top=1")).await;
+    assert_eq!(pages, [["default"], ["second"], ["local"]]);
     assert_answer(
         "of a group",
         &client
