@@ -133,6 +133,21 @@ impl Target {
             .body(Full::from(bytes))?)
     }
 
+    /// A path of the data plane's model management.
+    pub(super) fn management(&self, rest: &str) -> String {
+        format!("/modelmanagement/v1.0{}{rest}", self.workspace)
+    }
+
+    /// Where the operation of a write to model management is polled; `None` when the
+    /// write has none.
+    pub(super) fn operation(&self, answer: &Answer) -> BenchResult<Option<String>> {
+        let Some(url) = answer.headers.get("operation-location") else {
+            return Ok(None);
+        };
+        let id = url.to_str()?.rsplit('/').next().unwrap_or_default();
+        Ok(Some(self.management(&format!("/operations/{id}"))))
+    }
+
     /// Path and query of an absolute address of this server.
     pub(super) fn path_of<'a>(&self, url: &'a str) -> &'a str {
         url.trim_start_matches("https://")

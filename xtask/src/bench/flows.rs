@@ -124,23 +124,23 @@ async fn deploy(
     name: &str,
     asset: &str,
 ) -> BenchResult<()> {
-    let services = format!("/modelmanagement/v1.0{}/services", target.workspace);
-    let body = service(name, asset);
+    let services = target.management("/services");
+    let body = service(name, COMPUTE, asset);
     let answer = connection
         .send(target.request(Method::POST, &services, Some(&body))?)
         .await?
         .good()?;
-    let location = answer.headers["operation-location"].to_str()?.to_owned();
-    let id = location.rsplit('/').next().unwrap_or_default();
-    let path = format!("/modelmanagement/v1.0{}/operations/{id}", target.workspace);
+    let operation = target.operation(&answer)?;
+    let path = operation.ok_or("an answer without an operation")?;
     poll(target, connection, &path, "state").await
 }
 
-fn service(name: &str, asset: &str) -> Value {
+/// A service of one replica, with `asset` as its script and no model.
+pub(super) fn service(name: &str, compute: &str, asset: &str) -> Value {
     json!({
         "name": name,
         "computeType": "AKS",
-        "computeName": COMPUTE,
+        "computeName": compute,
         "numReplicas": 1,
         "autoScaler": {"autoscaleEnabled": false},
         "environmentImageRequest": {
@@ -164,7 +164,7 @@ fn service(name: &str, asset: &str) -> Value {
 /// Deletes every service, so that no replica outlives the bench.
 pub(super) async fn clean(target: &Target) -> BenchResult<()> {
     let mut connection = target.connect().await?;
-    let services = format!("/modelmanagement/v1.0{}/services", target.workspace);
+    let services = target.management("/services");
     let listed = connection
         .send(target.request(Method::GET, &services, None)?)
         .await?
@@ -177,14 +177,7 @@ pub(super) async fn clean(target: &Target) -> BenchResult<()> {
             .send(target.request(Method::DELETE, &path, None)?)
             .await?
             .good()?;
-        if let Some(location) = answer.headers.get("operation-location") {
-            let id = location
-                .to_str()?
-                .rsplit('/')
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            let path = format!("/modelmanagement/v1.0{}/operations/{id}", target.workspace);
+        if let Some(path) = target.operation(&answer)? {
             poll(target, &mut connection, &path, "state").await?;
         }
     }

@@ -75,10 +75,8 @@ impl<'a> Asker<'a> {
         if let Some(url) = answer.headers.get("azure-asyncoperation") {
             return Ok(self.target.path_of(url.to_str()?).to_owned());
         }
-        let url = answer.headers.get("operation-location");
-        let url = url.ok_or("an answer without an operation")?.to_str()?;
-        let id = url.rsplit('/').next().unwrap_or_default();
-        Ok(self.management(&format!("/operations/{id}")))
+        let operation = self.target.operation(&answer)?;
+        operation.ok_or_else(|| "an answer without an operation".into())
     }
 
     /// Waits until an operation has ended, whichever way.
@@ -95,9 +93,22 @@ impl<'a> Asker<'a> {
         Err(format!("{operation} did not end").into())
     }
 
-    /// A path of the data plane's model management.
-    pub(super) fn management(&self, rest: &str) -> String {
-        format!("/modelmanagement/v1.0{}{rest}", self.target.workspace)
+    /// Makes the next things, from number `*made` up to `wanted`: processor time of each
+    /// until `make` is done with it, in microseconds.
+    pub(super) async fn cost_of_making(
+        &mut self,
+        made: &mut u32,
+        wanted: u32,
+        mut make: impl AsyncFnMut(&mut Self, u32) -> BenchResult<()>,
+    ) -> BenchResult<f64> {
+        let before = self.server.cpu_seconds()?;
+        let from = *made;
+        while *made < wanted {
+            make(self, *made).await?;
+            *made += 1;
+        }
+        let spent = self.server.cpu_seconds()? - before;
+        Ok(1e6 * spent / f64::from((*made - from).max(1)))
     }
 
     /// Processor time of one GET, in microseconds.

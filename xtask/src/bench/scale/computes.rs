@@ -38,17 +38,18 @@ pub(super) async fn measure(asker: &mut Asker<'_>, counts: &[u32]) -> BenchResul
     let (_, others) = asker.walk(list(asker, "")).await?;
     let mut made = 0;
     for wanted in counts.iter().copied() {
-        let before = asker.server.cpu_seconds()?;
-        let from = made;
         let mut newest = None;
-        while made < wanted {
-            let put = put(asker, &format!("c-{made:05}"), 0);
-            newest = Some(asker.begin(&put).await?);
-            made += 1;
-        }
+        let make = async |asker: &mut Asker<'_>, number: u32| {
+            let put = put(asker, &format!("c-{number:05}"), 0);
+            let operation = newest.insert(asker.begin(&put).await?);
+            // The last one's end is theirs together.
+            match number + 1 == wanted {
+                true => asker.wait(operation).await,
+                false => Ok(()),
+            }
+        };
+        let each = asker.cost_of_making(&mut made, wanted, make).await?;
         let newest = newest.ok_or("there are no computes to measure")?;
-        asker.wait(&newest).await?;
-        let each = 1e6 * (asker.server.cpu_seconds()? - before) / f64::from((made - from).max(1));
         columns.add("PUT of the next one, to its end", each);
         let (pages, seen) = asker.walk(list(asker, "&$top=50")).await?;
         if seen != usize::try_from(made)? + others {

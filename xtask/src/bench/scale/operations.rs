@@ -14,18 +14,15 @@ pub(super) async fn measure(asker: &mut Asker<'_>, counts: &[u32]) -> BenchResul
     let mut first: Option<String> = None;
     let mut made = 0;
     for wanted in counts.iter().copied() {
-        let before = asker.server.cpu_seconds()?;
-        let from = made;
         let mut newest = None;
-        while made < wanted {
-            let name = format!("turn-{}", made % TARGETS);
-            let put = computes::put(asker, &name, made / TARGETS);
-            let operation = asker.begin(&put).await?;
+        let make = async |asker: &mut Asker<'_>, number: u32| {
+            let name = format!("turn-{}", number % TARGETS);
+            let put = computes::put(asker, &name, number / TARGETS);
+            let operation = newest.insert(asker.begin(&put).await?);
             first.get_or_insert_with(|| operation.clone());
-            newest = Some(operation);
-            made += 1;
-        }
-        let each = 1e6 * (asker.server.cpu_seconds()? - before) / f64::from((made - from).max(1));
+            Ok(())
+        };
+        let each = asker.cost_of_making(&mut made, wanted, make).await?;
         columns.add("PUT of a compute, to its end", each);
         let (Some(first), Some(newest)) = (&first, &newest) else {
             return Err("there are no operations to measure".into());

@@ -9,7 +9,7 @@ use super::{
     columns::Columns,
     computes, models,
 };
-use crate::bench::BenchResult;
+use crate::bench::{BenchResult, flows};
 
 /// What makes a server refuse to make environments: more MiB than any disk has free.
 pub(super) const NO_ENVIRONMENTS: &str = "--keep-free=10485760";
@@ -17,34 +17,15 @@ const COMPUTE: &str = "services";
 const MODEL: &str = "served";
 
 fn list(asker: &Asker<'_>, more: &str) -> String {
-    asker.management(&format!("/services{more}"))
+    asker.target.management(&format!("/services{more}"))
 }
 
 fn body(name: &str, script: &str) -> Value {
-    json!({
-        "name": name,
-        "kvTags": {"stage": "gold"},
-        "properties": {"origin": "bench"},
-        "computeType": "AKS",
-        "computeName": COMPUTE,
-        "numReplicas": 1,
-        "autoScaler": {"autoscaleEnabled": false},
-        "environmentImageRequest": {
-            "driverProgram": "score.py",
-            "assets": [{"id": "score.py", "url": script, "mimeType": "application/x-python"}],
-            "modelIds": [format!("{MODEL}:1")],
-            "environment": {
-                "name": "bench",
-                "environmentVariables": {"AZUREML_ENTRY_SCRIPT": "score.py"},
-                "python": {
-                    "userManagedDependencies": false,
-                    "condaDependencies": {
-                        "dependencies": ["python=3.11", {"pip": ["inference-schema"]}]
-                    }
-                }
-            }
-        }
-    })
+    let mut body = flows::service(name, COMPUTE, script);
+    body["kvTags"] = json!({"stage": "gold"});
+    body["properties"] = json!({"origin": "bench"});
+    body["environmentImageRequest"]["modelIds"] = json!([format!("{MODEL}:1")]);
+    body
 }
 
 /// Gives a service another key: its operation has ended, and its route is published.
@@ -81,19 +62,15 @@ pub(super) async fn measure(
     let script = format!("aml://artifact/{file}");
     let mut made = 0;
     for wanted in counts.iter().copied() {
-        let before = asker.server.cpu_seconds()?;
-        let from = made;
         let mut newest = None;
-        while made < wanted {
-            let document = body(&format!("service-{made:05}"), &script);
+        let make = async |asker: &mut Asker<'_>, number: u32| {
+            let document = body(&format!("service-{number:05}"), &script);
             let create = (Method::POST, list(asker, ""), Some(document));
-            let operation = asker.begin(&create).await?;
-            asker.wait(&operation).await?;
-            newest = Some(operation);
-            made += 1;
-        }
+            let operation = newest.insert(asker.begin(&create).await?);
+            asker.wait(operation).await
+        };
+        let each = asker.cost_of_making(&mut made, wanted, make).await?;
         let newest = newest.ok_or("there are no services to measure")?;
-        let each = 1e6 * (asker.server.cpu_seconds()? - before) / f64::from((made - from).max(1));
         columns.add("POST of the next one, to its end", each);
         let before = asker.server.cpu_seconds()?;
         let (pages, seen) = asker.walk(list(asker, "?count=50")).await?;
